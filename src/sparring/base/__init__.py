@@ -1,0 +1,1 @@
+"""Names, time, and what data looks like. Nothing here imports torch at import time."""

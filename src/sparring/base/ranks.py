@@ -1,0 +1,22 @@
+"""Which process this is. One process unless torch.distributed was started (torchrun)."""
+
+import os
+
+
+def rank() -> int:
+    return int(os.environ.get("RANK", 0))
+
+
+def world() -> int:
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def join() -> None:
+    """Joins the other processes of a torchrun launch; does nothing for one process or when already joined."""
+    if world() > 1:
+        import torch.distributed as dist
+
+        if not dist.is_initialized():
+            import torch
+
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

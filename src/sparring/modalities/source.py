@@ -1,0 +1,94 @@
+"""What every modality gives: a Source (items as people know them), an Encoding (settings), a Codec (items <-> tensors).
+
+    open(path) -> Source        fit(source, encoding) -> Codec        codec.encode(source, rows) -> compact tensors
+    codec.expand(compact) -> what games see        codec.decode(x) -> items as people know them        codec.preview(...) -> file
+"""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparring.base.settings import Component
+from sparring.base.space import Space
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Encoding(Component):
+    """How items become numbers. `kind` is the modality; fields that say auto are filled by `fit` from the data."""
+
+
+class Source(ABC):
+    """A collection of items. Opening one looks at names and headers; pixels are read by `Codec.encode`."""
+
+    kind: str
+    """the modality: points, images ..."""
+    name: str
+    """short name for run folders"""
+    labels: np.ndarray | None = None
+    """(n,) class numbers"""
+    classes: tuple[str, ...] = ()
+    """names of the classes"""
+    problems: tuple[str, ...] = ()
+    """one line for each thing a user should know (a corrupt file, by name)"""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def hashes(self) -> list[str]:
+        """A hash of each item's content: equal items have equal hashes. The split is made from these."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What `inspect` prints: kind, count, sizes, labels with counts, types, corrupt and duplicate items (JSON values)."""
+
+
+class Codec(ABC):
+    """A fitted encoding. `space` is what games see."""
+
+    space: Space
+    encoding: Encoding
+
+    @abstractmethod
+    def encode(self, source: Source, rows: np.ndarray | None = None) -> dict[str, "Tensor"]:
+        """Items (all, or those rows) as compact tensors {"x": ..., "y": ...}: what is kept in memory (images: uint8)."""
+
+    @abstractmethod
+    def expand(self, batch: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+        """Compact rows as the floats that games see; vectorised, on the batch's device."""
+
+    @abstractmethod
+    def decode(self, x: "Tensor") -> np.ndarray:
+        """Generated floats as items people know: images uint8 (n, h, w, c), points in the data's own units."""
+
+    @abstractmethod
+    def compact(self, items: np.ndarray) -> "Tensor":
+        """Items as people know them as compact rows: the inverse of `decode`, for `score` and `measure` of given items."""
+
+    @abstractmethod
+    def write(self, items: np.ndarray, out: Path, labels: np.ndarray | None = None) -> None:
+        """Samples as files of the usual format: a folder of PNGs (labels become sub-folders) or .npz, .csv, .npy, by `out`'s name."""
+
+    @abstractmethod
+    def preview(self, items: np.ndarray, path: Path, labels: np.ndarray | None = None, **drawn) -> None:
+        """One file to look at (a grid, one row a label; a scatter plot)."""
+
+    @abstractmethod
+    def baseline(self, compact: "Tensor", n: int, seed: int) -> "Tensor":
+        """n compact items from a trivial generator fitted to training items: independent numbers from their marginals."""
+
+    @abstractmethod
+    def spoil(self, compact: "Tensor", seed: int) -> "Tensor":
+        """Real items damaged so much that every honest measure of quality must notice: the negative control."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """What `load` needs, as JSON and arrays; never training data."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> "Codec": ...
