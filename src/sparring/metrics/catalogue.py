@@ -1,0 +1,107 @@
+"""The metrics by name: what each says, what it needs, and what must make it fail. Importing this does not import torch."""
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sparring.base.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A line of the catalogue; `score` loads the function behind it."""
+
+    name: str
+    better: Literal["lower", "higher", "floor"]
+    """which way is better; `floor`: the nearer to the value of held-out real items"""
+    control: Literal["damaged", "collapsed", "mislabelled", "copied"]
+    """the spoilt items that this metric must notice"""
+    views: tuple[str, ...] = ()
+    """roles of the extractors it looks through: own, numbers, efficientnet, inception"""
+    needs: tuple[str, ...] = ()
+    """labels: asked for with each item; classifier: an own extractor that sees them; modes: a known mixture; points: no pictures"""
+    against: Literal["reference", "training"] = "reference"
+    """what items are compared with: the random sample of training items, or all of them"""
+    least: int = 2
+    """fewest items that every set must have"""
+    implementation: str = ""
+    """the function in metrics/scores.py, when it is not called like the metric"""
+    source: str = field(kw_only=True)
+    """where it is defined"""
+    about: str = field(kw_only=True)
+    """what it says, in one line"""
+
+    @property
+    def score(self) -> Callable[..., Any]:
+        return getattr(importlib.import_module("sparring.metrics.scores"), self.implementation or self.name)
+
+
+HEUSEL = "Heusel et al. 2017, https://arxiv.org/abs/1706.08500"
+KYNKAANNIEMI = "Kynkäänniemi et al. 2019, https://arxiv.org/abs/1904.06991"
+NAEEM = "Naeem et al. 2020, https://arxiv.org/abs/2002.09797"
+PACGAN = "Lin et al. 2018 (PacGAN), https://arxiv.org/abs/1712.04086"
+
+OWN = ("own",)
+
+# fmt: off
+METRICS = {metric.name: metric for metric in (
+    Metric("fd", "lower", "damaged", OWN, least=8, source=HEUSEL,
+           about="distance of the features' Gaussians: quality and variety together"),
+    Metric("fd_infinity", "lower", "damaged", OWN, least=100, source="Chong and Forsyth 2020, https://arxiv.org/abs/1911.07023",
+           about="fd extrapolated to infinitely many generated items"),
+    Metric("kid", "lower", "damaged", OWN, least=8, source="Bińkowski et al. 2018, https://arxiv.org/abs/1801.01401",
+           about="squared kernel discrepancy of the features, unbiased (may be slightly negative)"),
+    Metric("precision", "higher", "damaged", OWN, least=4, source=KYNKAANNIEMI,
+           about="share of generated items that lie among the real ones"),
+    Metric("recall", "higher", "collapsed", OWN, least=4, source=KYNKAANNIEMI,
+           about="share of real items that lie among the generated ones"),
+    Metric("density", "higher", "damaged", OWN, least=6, source=NAEEM,
+           about="how deep generated items lie among the real ones; about 1 is perfect"),
+    Metric("coverage", "higher", "collapsed", OWN, least=6, source=NAEEM,
+           about="share of real items that have a generated one near"),
+    Metric("label_accuracy", "higher", "mislabelled", OWN, ("labels", "classifier"),
+           source="GAN-test of Shmelkov et al. 2018, https://arxiv.org/abs/1807.09499",
+           about="share of items that show the label asked for, says the classifier"),
+    Metric("copies", "lower", "copied", ("own", "numbers"), against="training", least=8,
+           source="nearest-neighbour test calibrated on the training items",
+           about="share of items nearer to a training item than 99 % of those are to each other, in features and in numbers"),
+    Metric("fd_efficientnet", "lower", "damaged", ("efficientnet",), least=8, source=HEUSEL, implementation="fd",
+           about="fd on ImageNet features (EfficientNet-Lite0): a judge that never saw the data"),
+    Metric("fid", "lower", "damaged", ("inception",), least=8, source=HEUSEL, implementation="fd",
+           about="fd on the published Inception-v3: comparable with papers"),
+    Metric("modes", "higher", "collapsed", needs=("modes",), source=PACGAN,
+           about="modes of the mixture with at least one point within 3 sigma"),
+    Metric("hq", "higher", "damaged", needs=("modes",), source=PACGAN,
+           about="share of points within 3 sigma of a mode"),
+    Metric("kl", "lower", "collapsed", needs=("modes",), source=PACGAN,
+           about="KL(captured modes || uniform) in nats: how unevenly the modes are hit"),
+    Metric("js", "lower", "collapsed", needs=("modes",), source=PACGAN,
+           about="Jensen-Shannon divergence of captured modes and uniform, in nats"),
+    Metric("radius", "floor", "damaged", needs=("modes",), source="closed form sqrt(2 ln 2) in 2-D",
+           about="median distance to the nearest mode in sigmas; in two dimensions 1.18 is true, less is too tight"),
+    Metric("wasserstein", "lower", "collapsed", needs=("points",), source="Bonneel et al. 2015, https://doi.org/10.1007/s10851-014-0506-3",
+           about="sliced Wasserstein-1 distance, in the data's own units"),
+)}
+# fmt: on
+
+MIXTURE = ("modes", "hq", "kl", "js", "radius", "wasserstein")
+FEATURES = ("fd", "kid", "precision", "recall", "density", "coverage", "label_accuracy", "copies")
+
+
+def usual(kind: str, has_modes: bool) -> tuple[str, ...]:
+    """Names of the metrics that a kind of data is judged by when nobody asks for others."""
+    if kind == "points":
+        return MIXTURE if has_modes else ("wasserstein", *FEATURES)
+    return FEATURES
+
+
+def named(names: Iterable[str]) -> list[Metric]:
+    """Metrics by name (dashes or underscores); UserError with the nearest name for an unknown one."""
+    found = []
+    for name in names:
+        key = name.strip().replace("-", "_")
+        if key not in METRICS:
+            raise UserError(f"no metric is called {name!r}{nearest(key, METRICS)}")
+        found.append(METRICS[key])
+    return found

@@ -1,0 +1,104 @@
+"""Each metric of the catalogue as one function of two sets: (metric, reference, judged) -> Score. The mathematics is next door."""
+
+from sparring.metrics import frechet, kernel, labels, neighbours, points
+from sparring.metrics.catalogue import Metric
+from sparring.metrics.items import Items, NotComputable, Score
+
+PRECISION_K, DENSITY_K = 3, 5
+
+
+def fd(metric: Metric, reference: Items, judged: Items) -> Score:
+    role = metric.views[0]
+    real, fake = reference.features(role), judged.features(role)
+    per_label = {}
+    if reference.labels is not None and judged.labels is not None:
+        per_label = labels.frechet_per_label(real, reference.labels, fake, judged.labels)
+    protocol = {"covariance": "divisor N-1"}
+    if min(len(real), len(fake)) <= real.shape[1]:
+        protocol["note"] = f"no more items than the {real.shape[1]:,} features: read it beside its floor only"
+    return Score(frechet.frechet_distance(real, fake), per_label=per_label, protocol=protocol)
+
+
+def fd_infinity(metric: Metric, reference: Items, judged: Items) -> Score:
+    role = metric.views[0]
+    value = frechet.frechet_distance_infinity(reference.features(role), judged.features(role))
+    return Score(value, protocol={"sizes": "15 from N/10 to N"})
+
+
+def kid(metric: Metric, reference: Items, judged: Items) -> Score:
+    role = metric.views[0]
+    value, std, size = kernel.kernel_distance(reference.features(role), judged.features(role))
+    return Score(value, std, protocol={"kernel": "(x.y/d + 1)^3", "subsets": kernel.SUBSETS, "subset_size": size})
+
+
+def precision(metric: Metric, reference: Items, judged: Items) -> Score:
+    role = metric.views[0]
+    value = neighbours.precision(reference.features(role), judged.features(role), PRECISION_K)
+    return Score(value, protocol={"k": PRECISION_K, "within": "<="})
+
+
+def recall(metric: Metric, reference: Items, judged: Items) -> Score:
+    role = metric.views[0]
+    value = neighbours.recall(reference.features(role), judged.features(role), PRECISION_K)
+    return Score(value, protocol={"k": PRECISION_K, "within": "<="})
+
+
+def density(metric: Metric, reference: Items, judged: Items) -> Score:
+    role = metric.views[0]
+    value = neighbours.density(reference.features(role), judged.features(role), DENSITY_K)
+    return Score(value, protocol={"k": DENSITY_K, "within": "<"})
+
+
+def coverage(metric: Metric, reference: Items, judged: Items) -> Score:
+    role = metric.views[0]
+    value = neighbours.coverage(reference.features(role), judged.features(role), DENSITY_K)
+    return Score(value, protocol={"k": DENSITY_K, "within": "<"})
+
+
+def label_accuracy(metric: Metric, reference: Items, judged: Items) -> Score:
+    asked, predicted = judged.labels, judged.predicted
+    return Score(labels.label_accuracy(asked, predicted), per_label=labels.accuracy_per_label(asked, predicted))
+
+
+def copies(metric: Metric, reference: Items, judged: Items) -> Score:
+    known, seen = ([items.features(role) for role in metric.views] for items in (reference, judged))
+    rule = "a copy is nearer to a training item than 99 % of training items are to each other, in " + " and in ".join(
+        judged.extractors[role].name for role in metric.views
+    )
+    return Score(neighbours.copies(known, seen), protocol={"rule": rule})
+
+
+PACGAN = {"high_quality": "within 3 sigma of the nearest mode"}
+
+
+def modes(metric: Metric, reference: Items, judged: Items) -> Score:
+    means, sigma = reference.mixture
+    return Score(points.modes(judged.points, means, sigma), protocol=PACGAN | {"of": len(means)})
+
+
+def hq(metric: Metric, reference: Items, judged: Items) -> Score:
+    return Score(points.high_quality(judged.points, *reference.mixture), protocol=PACGAN)
+
+
+def kl(metric: Metric, reference: Items, judged: Items) -> Score:
+    return Score(points.kl_from_uniform(_captured(reference, judged)), protocol=PACGAN | {"direction": "KL(captured || uniform), nats"})
+
+
+def js(metric: Metric, reference: Items, judged: Items) -> Score:
+    return Score(points.js_from_uniform(_captured(reference, judged)), protocol=PACGAN | {"unit": "nats"})
+
+
+def _captured(reference: Items, judged: Items):
+    counts = points.captured(judged.points, *reference.mixture)
+    if not counts.any():
+        raise NotComputable("no point lies within 3 sigma of a mode")
+    return counts
+
+
+def radius(metric: Metric, reference: Items, judged: Items) -> Score:
+    return Score(points.median_radius(judged.points, *reference.mixture), protocol={"unit": "sigmas"})
+
+
+def wasserstein(metric: Metric, reference: Items, judged: Items) -> Score:
+    protocol = {"projections": points.PROJECTIONS, "unit": "the data's own"}
+    return Score(points.sliced_wasserstein(reference.points, judged.points), protocol=protocol)

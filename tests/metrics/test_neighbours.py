@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from sparring.metrics import neighbours
+from sparring.metrics.neighbours import copies, copy_threshold, coverage, density, precision, recall
+
+
+@pytest.fixture
+def sets():
+    g = torch.Generator().manual_seed(0)
+    return torch.randn(230, 6, generator=g), 0.3 + 0.8 * torch.randn(180, 6, generator=g)
+
+
+def test_equal_the_prdc_package(sets, monkeypatch, capsys):
+    prdc = pytest.importorskip("prdc")
+    monkeypatch.setattr(neighbours, "BLOCK", 50)
+    reference, judged = sets
+    theirs = prdc.compute_prdc(reference.double().numpy(), judged.double().numpy(), nearest_k=5)
+    for metric in (precision, recall, density, coverage):
+        assert metric(reference, judged, k=5) == pytest.approx(theirs[metric.__name__], abs=1e-12), metric.__name__
+
+
+def test_precision_counts_the_border_and_coverage_does_not():
+    reference = torch.tensor([[0.0], [1.0], [10.0], [11.0]])
+    assert precision(reference, torch.tensor([[2.0]]), k=1) == 1
+    assert coverage(reference, torch.tensor([[2.0]]), k=1) == 0
+
+
+def test_collapse_is_seen_by_recall_and_coverage_not_by_precision(sets):
+    reference, _ = sets
+    collapsed = reference[:1].expand(100, -1) + 1e-3
+    assert precision(reference, collapsed) == 1
+    assert recall(reference, collapsed) < 0.05
+    assert coverage(reference, collapsed) < 0.1
+
+
+def test_copies_flags_copies_and_few_fresh_items(sets):
+    g = torch.Generator().manual_seed(1)
+    training, fresh = torch.randn(3000, 4, generator=g), torch.randn(3000, 4, generator=g)
+    assert copies([training], [training[:500] + 1e-5]) == 1
+    assert copies([training], [fresh]) == pytest.approx(0.01, abs=0.006)
+    half = torch.cat([training[:100], fresh[:100]])
+    assert copies([training, training], [half, half]) == pytest.approx(0.5, abs=0.02)
+
+
+def test_copies_in_a_training_set_full_of_duplicates():
+    training = torch.randn(100, 4, generator=torch.Generator().manual_seed(2)).repeat(3, 1)
+    assert copy_threshold(training) < 1e-3
+    assert copies([training], [training[:50]]) == 1
