@@ -17,6 +17,8 @@ class Clock:
     """rounds played"""
     images: int = 0
     """items seen, over all processes"""
+    drawn: int = 0
+    """items of the latest round, over all processes"""
     batches: int = 0
     """batches drawn, over all processes: the position in the data"""
     rounds: int = 1

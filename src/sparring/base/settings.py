@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -105,11 +105,13 @@ def load(family: type[S], data: Any, source: str = "settings") -> S:
 def explain(error: ValidationError, data: Any) -> str:
     """The first problem of a ValidationError in one line."""
     first = error.errors(include_url=False)[0]
-    spot = [str(part) for part in first["loc"] if not str(part).startswith(("function-", "literal[", "constrained-")) and part not in ("int", "float", "str")]
+    inside = ("function-", "literal[", "constrained-")               # steps of pydantic's own, not of the user's path
+    spot = [str(part) for part in first["loc"] if not str(part).startswith(inside) and part not in ("int", "float", "str", "tuple")]
     where = ".".join(spot) or "the whole"
     if first["type"] == "extra_forbidden":
         return f"unknown setting {where!r}{nearest(spot[-1], _names(Settings))}"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}" if first["type"] != "value_error" else f"{where}: {first['msg'].removeprefix('Value error, ')}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if first["type"] == "value_error" else f"{where}: {message}, got {first['input']!r}"
 
 
 def _names(family: type[Settings]) -> set[str]:
@@ -150,7 +152,7 @@ class Row:
 def rows(settings: Settings, prefix: str = "") -> Iterator[Row]:
     """Every setting of a concrete instance, in order of definition; a component's `kind` comes first in its group."""
     if isinstance(settings, Component) and settings.kind and prefix:
-        family = next(c for c in reversed(type(settings).__mro__) if issubclass(c, Component) and c is not Component and not c.__dict__.get("kind"))
+        family = next(c for c in reversed(type(settings).__mro__) if issubclass(c, Component) and c is not Component)
         names = sorted(family.choices())
         if len(names) > 1:
             yield Row(f"{prefix}kind", "|".join(names), settings.kind, (family.__doc__ or "").split("\n")[0], None)
@@ -247,6 +249,3 @@ def _literal(value: Any) -> Any:
         except yaml.YAMLError:
             return value
     return value
-
-
-__all__ = ["Annotated", "Auto", "Component", "Row", "Rule", "Settings", "dump", "explain", "load", "override", "read", "rows", "to_json"]

@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparring.base.settings import Component
 from sparring.base.space import Space
+from sparring.modalities.settings import Encoding
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-class Encoding(Component):
-    """How items become numbers. `kind` is the modality; fields that say auto are filled by `fit` from the data."""
 
 
 class Source(ABC):

@@ -1,0 +1,1 @@
+"""The core: plays rounds of any game. It names no paper."""

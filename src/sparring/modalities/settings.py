@@ -1,0 +1,76 @@
+"""How items become numbers, as settings. Torch-free, so that `show` and `--help` answer at once."""
+
+import operator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from sparring.base.settings import Auto, Component, Rule
+from sparring.base.space import Space
+
+
+class Encoding(Component):
+    """How items become numbers. `kind` is the modality; fields that say auto are filled by `fit` from the data."""
+
+
+LARGEST_SIDE = 8192
+AUTO_SIDE = 64
+"""what `resolution: auto` brings larger pictures down to, in pixels"""
+
+
+def _resolution(value):
+    """`64`, `"64"`, `"48x64"`, (48, 64) or auto; a square becomes one number."""
+    if value == "auto":
+        return value
+    given = value.lower().split("x") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    try:
+        sides = [operator.index(int(side) if isinstance(side, str) else side) for side in given]
+    except (TypeError, ValueError):
+        sides = []
+    if len(sides) not in (1, 2) or not all(1 <= side <= LARGEST_SIDE for side in sides):
+        raise ValueError(f"a resolution is one side (64), HEIGHTxWIDTH (48x64) or auto, sides from 1 to {LARGEST_SIDE}; got {value!r}")
+    return sides[0] if len(set(sides)) == 1 else tuple(sides)
+
+
+def _channels(value):
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+class Images(Encoding):
+    """Pictures as uint8 (channels, height, width), seen by games in [-1, 1]."""
+
+    kind: ClassVar[str] = "images"
+
+    resolution: Annotated[
+        int | tuple[int, int] | Auto,
+        BeforeValidator(_resolution),
+        Rule(f"median height and width (a square where shapes are mixed), at most {AUTO_SIDE} px"),
+    ] = "auto"
+    """side of a square, or HEIGHTxWIDTH, in pixels"""
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    """how a picture of another shape is fitted: cut at the centre, black (with alpha: transparent) bars, or distorted"""
+    channels: Annotated[
+        Literal[1, 3, 4] | Auto,
+        BeforeValidator(_channels),
+        Rule("1 if every picture is grey, 4 if one is really transparent, else 3"),
+    ] = "auto"
+    """1 grey, 3 colour, 4 colour and alpha; where alpha is dropped, what was transparent becomes white"""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of a fitted encoding, whose resolution is no longer auto."""
+        return (self.resolution, self.resolution) if isinstance(self.resolution, int) else self.resolution
+
+
+class Points(Encoding):
+    """Rows of numbers."""
+
+    kind: ClassVar[str] = "points"
+
+    standardise: bool = True
+    """bring the rows to mean 0 and root mean square 1, all columns by one factor, so that distances keep their meaning"""
+
+
+def encoding_for(space: Space) -> Encoding:
+    """The default encoding of a modality, by its space's kind."""
+    return Encoding.named(space.kind)()

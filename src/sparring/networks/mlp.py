@@ -1,0 +1,61 @@
+"""Multilayer perceptrons, for points and for flattened pictures."""
+
+from torch import Tensor, nn
+
+from sparring.base.space import Space
+from sparring.layers.conditioning import LabelConcatenation, LabelProjection
+from sparring.networks import settings
+
+
+def hidden(inputs: int, width: int, depth: int) -> nn.Sequential:
+    """`depth` layers of `width` units, each followed by LeakyReLU(0.2): (n, inputs) -> (n, width)."""
+    sizes = [inputs, *[width] * depth]
+    return nn.Sequential(*(layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))))
+
+
+class Generator(nn.Module):
+    def __init__(self, settings: settings.MLPGenerator, *, space: Space, noise: int, labels: int = 0):
+        super().__init__()
+        self.shape = space.shape
+        self.label = LabelConcatenation(labels, (noise,)) if labels else None
+        inputs = noise + (self.label.added[0] if labels else 0)
+        self.hidden = hidden(inputs, settings.width, settings.depth)
+        self.out = nn.Linear(settings.width if settings.depth else inputs, space.numbers)
+        self.squash = nn.Tanh() if settings.output == "tanh" else nn.Identity()
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        if self.label is not None:
+            z = self.label(z, label)
+        return self.squash(self.out(self.hidden(z))).view(-1, *self.shape)
+
+
+class Discriminator(nn.Module):
+    def __init__(self, settings: settings.MLPDiscriminator, *, space: Space, labels: int = 0):
+        super().__init__()
+        concatenates, projects = (bool(labels) and settings.label == way for way in ("concatenation", "projection"))
+        self.label = LabelConcatenation(labels, (space.numbers,)) if concatenates else None
+        self.projection = LabelProjection(labels, settings.width) if projects else None
+        self.hidden = hidden(space.numbers + (self.label.added[0] if concatenates else 0), settings.width, settings.depth)
+        self.out = nn.Linear(settings.width, 1)
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        x = x.flatten(1)
+        if self.label is not None:
+            x = self.label(x, label)
+        features = self.hidden(x)                         # (n, width)
+        logit = self.out(features)
+        if self.projection is not None:
+            logit = logit + self.projection(features, label)
+        return logit.squeeze(1).float()                   # (n,)
+
+
+class Encoder(nn.Module):
+    def __init__(self, settings: settings.MLPEncoder, *, space: Space, outputs: int):
+        super().__init__()
+        self.hidden = hidden(space.numbers, settings.width, settings.depth)
+        self.out = nn.Linear(settings.width, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.hidden(x.flatten(1))).float()          # (n, outputs)
+
+

@@ -1,0 +1,86 @@
+"""Looking at a game without changing it."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
+
+from sparring.base.seeding import generator, seed_of
+from sparring.play.average import Average
+from sparring.play.game import BLOCK, Game, Generates
+
+SETTLING_BLOCKS = 8
+
+
+@contextlib.contextmanager
+def watching(game: Game) -> Iterator[None]:
+    """Eval mode, no gradients, a forked random state, averages settled; on leaving everything is as it was."""
+    training = [m for m in game.modules() if m.training]
+    kept = [(b, b.clone()) for m in game.modules() if isinstance(m, Average) for b in m.mean.buffers()]
+    devices = [torch.device("cuda", i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed_of("watching"))
+        game.eval()
+        try:
+            if isinstance(game, Generates):
+                settle(game)
+            yield
+        finally:
+            for buffer, old in kept:
+                buffer.copy_(old)
+            for module in training:
+                module.training = True
+
+
+@torch.no_grad()
+def settle(game: Game) -> None:
+    """Makes the averaged networks' buffers fit their averaged weights: batch norm's statistics are recomputed over a
+    fixed set of noise ("standing statistics"), spectral norm gets further power steps. The game must be in eval mode."""
+    averages = [m for a in game.modules() if isinstance(a, Average) for m in a.mean.modules()]
+    norms = [m for m in averages if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    spectral = [m for m in averages if isinstance(m, _SpectralNorm)]
+    if not norms and not spectral:
+        return
+    momenta = [m.momentum for m in norms]
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None                                 # a plain mean over all blocks
+    for m in [*norms, *spectral]:
+        m.train()
+    for block in range(SETTLING_BLOCKS):
+        noise = game.noise(BLOCK, seed=0, start=block * BLOCK).to(next(game.parameters()).device)
+        game.render(noise, labels(game, BLOCK, seed=block))
+    for m, momentum in zip(norms, momenta):
+        m.momentum = momentum
+    for m in [*norms, *spectral]:
+        m.eval()
+
+
+def labels(game: Game, n: int, seed: int) -> Tensor | None:
+    """n class numbers drawn evenly, or None for a game without labels."""
+    if not game.space.labels:
+        return None
+    return torch.randint(len(game.space.labels), (n,), generator=generator("labels", seed)).to(next(game.parameters()).device)
+
+
+@torch.no_grad()
+def sample(game: Game, n: int, seed: int, label: Tensor | None = None, start: int = 0) -> Tensor:
+    """n items (n, *shape) on the CPU, rendered in whole blocks so that n and its division among workers change no item.
+
+    `label` (n,) class numbers; the game must be `watching` or settled.
+    """
+    device = next(game.parameters()).device
+    first, last = start // BLOCK, (start + n - 1) // BLOCK
+    items = []
+    for block in range(first, last + 1):
+        asked = None
+        if label is not None:
+            asked = torch.zeros(BLOCK, dtype=torch.long)
+            low, high = max(start, block * BLOCK), min(start + n, (block + 1) * BLOCK)
+            asked[low - block * BLOCK : high - block * BLOCK] = label[low - start : high - start]
+            asked = asked.to(device)
+        items.append(game.render(game.noise(BLOCK, seed, block * BLOCK).to(device), asked).float().cpu())
+    whole = torch.cat(items)                              # (blocks * BLOCK, *shape)
+    return whole[start - first * BLOCK :][:n]

@@ -1,0 +1,70 @@
+"""The game itself, on points and on flattened pictures."""
+
+from sparring.base.clock import constant, cosine
+from sparring.base.space import ImageSpace, Space
+from sparring.games.settings import GAN, ConditionalGAN, Penalty, WassersteinGAN
+from sparring.modalities.settings import encoding_for
+from sparring.networks.settings import MLPDiscriminator, MLPGenerator
+from sparring.play.optimizers import Adam
+from sparring.play.settings import EMA
+from sparring.recipes.recipe import Configuration, Facts, recipe
+
+GOODFELLOW = "Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661"
+R3GAN = "Huang et al. 2024, https://arxiv.org/abs/2501.05441"
+MIRZA = "Mirza & Osindero 2014, https://arxiv.org/abs/1411.1784"
+GULRAJANI = "Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028"
+
+
+def networks(space: Space) -> dict:
+    """Perceptrons: three layers of 128 for points, of 512 with tanh for flattened pictures."""
+    picture = isinstance(space, ImageSpace)
+    width = 512 if picture else 128
+    return {
+        "generator": MLPGenerator(width=width, depth=3, output="tanh" if picture else "linear"),
+        "discriminator": MLPDiscriminator(width=width, depth=3),
+    }
+
+
+def tiny_networks(space: Space) -> dict:
+    return {"generator": MLPGenerator(width=16, depth=1), "discriminator": MLPDiscriminator(width=16, depth=1), "noise": 4}
+
+
+def scheduled(lr: float, final: float) -> dict:
+    """Both players' Adam with one cosine from lr to its final value."""
+    adam = Adam(lr=cosine(lr, final), beta1=0.0, beta2=constant(0.99))
+    return {"generator_optimizer": adam, "discriminator_optimizer": adam}
+
+
+@recipe("gan", task="generate", modalities=("points", "images"), papers=(GOODFELLOW, R3GAN), tiny=lambda s: GAN(**tiny_networks(s)))
+def gan(facts: Facts) -> Configuration:
+    """Generative adversarial network of perceptrons, for points and small pictures."""
+    if isinstance(facts.space, ImageSpace):
+        game = GAN(
+            noise=64, penalty=Penalty(gamma=cosine(2.0, 0.2), every=4), ema=EMA(half_life=constant(20_000)),
+            **networks(facts.space), **scheduled(5e-4, 5e-5),
+        )
+        return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)
+    # Mixtures want a long run whose gamma and learning rate end near zero: modes found under a strong penalty are sharpened under a weak one.
+    game = GAN(
+        noise=16, penalty=Penalty(gamma=cosine(1.0, 0.0005), every=4), ema=EMA(half_life=constant(50_000)),
+        **networks(facts.space), **scheduled(1e-3, 2e-5),
+    )
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=256, rounds=40_000)
+
+
+def _tiny_cgan(space: Space) -> ConditionalGAN:
+    return ConditionalGAN(**tiny_networks(space))
+
+
+@recipe("cgan", task="generate", modalities=("points", "images"), papers=(MIRZA, R3GAN), labelled=True, tiny=_tiny_cgan)
+def cgan(facts: Facts) -> Configuration:
+    """GAN of perceptrons whose networks are told the label (by concatenation; by projection with --discriminator.label)."""
+    plain = gan(facts)
+    return plain.model_copy(update={"game": ConditionalGAN(**{name: getattr(plain.game, name) for name in GAN.model_fields})})
+
+
+@recipe("wgan-gp", task="generate", modalities=("points", "images"), papers=(GULRAJANI,), tiny=lambda s: WassersteinGAN(**tiny_networks(s)))
+def wgan_gp(facts: Facts) -> Configuration:
+    """Wasserstein GAN with gradient penalty, as published: five discriminator moves a round, lambda 10."""
+    game = WassersteinGAN(noise=64, ema=EMA(half_life=constant(20_000)), **networks(facts.space))
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)

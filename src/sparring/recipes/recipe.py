@@ -1,0 +1,102 @@
+"""What a recipe is: a function of facts that returns a complete configuration. Nothing here imports torch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from sparring.base.devices import Hardware
+from sparring.base.errors import UserError, nearest
+from sparring.base.settings import Auto, Component, Rule, Settings
+from sparring.base.space import Space
+from sparring.games.settings import GameSettings
+from sparring.modalities.settings import Encoding
+from sparring.modalities.split import Split
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a recipe may look at: the space of the data, how many items there are to train on, and how many of each label."""
+
+    space: Space
+    count: int = 5_000
+    per_label: tuple[int, ...] = ()
+
+
+class Watching(Settings):
+    """What is looked at while it trains. Watching changes no weight."""
+
+    tick: Annotated[int | Auto, Rule("a 200th of the length, at least 1")] = "auto"
+    """rounds between two records in events.jsonl"""
+    judge: Annotated[int | Auto, Rule("a tenth of the length, at least one tick")] = "auto"
+    """rounds between two measurements on the validation part, which pick the best checkpoint; 0 for none"""
+    metrics: tuple[str, ...] = ()
+    """metrics measured then; empty: those of the modality"""
+    preview: Annotated[int | Auto, Rule("a 40th of the length, at least one tick")] = "auto"
+    """rounds between two previews; 0 for none"""
+    items: int = Field(500, gt=1)
+    """generated items in a measurement during training"""
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    """minutes between two checkpoints"""
+
+
+class Configuration(Settings):
+    """Everything that makes a run: with the data and a seed it says every weight."""
+
+    game: GameSettings
+    encoding: Encoding
+    split: Split = Split()
+    batch: int = Field(64, gt=0)
+    """items of a batch, on one process"""
+    rounds: int = Field(1000, gt=0)
+    """length of the run"""
+    hardware: Hardware = Hardware()
+    watching: Watching = Watching()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A registered recipe."""
+
+    name: str
+    task: str
+    modalities: tuple[str, ...]
+    papers: tuple[str, ...]
+    make: Callable[[Facts], Configuration]
+    tiny: Callable[[Space], Component]
+    """a game of the same family so small that laws are tested on it in a second"""
+    labelled: bool = False
+    """whether it needs labels"""
+
+    @property
+    def summary(self) -> str:
+        return (self.make.__doc__ or "").strip().split("\n")[0]
+
+
+RECIPES: dict[str, Recipe] = {}
+
+
+def recipe(name: str, *, task: str, modalities: tuple[str, ...], papers: tuple[str, ...], tiny: Callable[[Space], Component], labelled: bool = False):
+    """Registers the function below it."""
+
+    def register(make: Callable[[Facts], Configuration]) -> Callable[[Facts], Configuration]:
+        RECIPES[name] = Recipe(name, task, modalities, papers, make, tiny, labelled)
+        return make
+
+    return register
+
+
+def find(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise UserError(f"no recipe is called {name!r}{nearest(name, RECIPES)} (see `sparring list recipes`)")
+    return RECIPES[name]
+
+
+def configure(recipe: Recipe, facts: Facts) -> Configuration:
+    """The recipe's configuration for these facts; UserError where it does not take such data."""
+    if facts.space.kind not in recipe.modalities:
+        raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, not {facts.space.kind}")
+    if recipe.labelled and not facts.space.labels:
+        raise UserError(f"recipe {recipe.name} needs labels and the data have none: sort pictures into one folder a label, or add labels.csv")
+    return recipe.make(facts)

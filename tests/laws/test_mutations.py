@@ -1,0 +1,104 @@
+"""The laws' tests bite: each of these mutations of the core must turn one of them red."""
+
+import contextlib
+
+import pytest
+import torch
+
+from sparring.play import checkpoint, trainer
+from tests.laws import checks
+from tests.laws.toys import CASES
+
+
+@contextlib.contextmanager
+def everyone_moves(parameters, frozen):
+    """`only` without its mask: whatever the loss reaches gets a gradient."""
+    for p in everyone_moves.game.parameters():
+        p.requires_grad_(True)
+    yield
+    for p in everyone_moves.game.parameters():
+        p.requires_grad_(False)
+
+
+@contextlib.contextmanager
+def statistics_move(parameters, frozen):
+    """`only` with its mask but without standing running statistics."""
+    with checks_only(parameters, []):
+        yield
+
+
+checks_only = checks.only
+
+
+def test_without_the_mask(monkeypatch):
+    trainer = CASES["odd"].trainer()
+    everyone_moves.game = trainer.game
+    monkeypatch.setattr(checks, "only", everyone_moves)
+    monkeypatch.setattr(type(CASES["odd"]), "trainer", lambda self: trainer)
+    with pytest.raises(AssertionError, match="a gradient"):
+        checks.only_the_mover_moves(CASES["odd"])
+
+
+@pytest.mark.parametrize("name", ["dcgan-batchnorm", "odd"])
+def test_without_standing_statistics(monkeypatch, name):
+    monkeypatch.setattr(checks, "only", statistics_move)
+    with pytest.raises(AssertionError, match="turn changed"):
+        checks.only_the_mover_moves(CASES[name])
+
+
+def test_without_adams_state(monkeypatch):
+    monkeypatch.setattr(checkpoint, "optimizer_state", lambda _: {})
+    with pytest.raises(AssertionError, match="after a resume"):
+        checks.resuming_equals_never_having_stopped(CASES["gan-points"])
+
+
+def test_without_a_followers_state(monkeypatch):
+    whole = checkpoint.weights
+    monkeypatch.setattr(
+        checkpoint, "weights", lambda game: {k: torch.zeros_like(v) if k.startswith("balance.") else v for k, v in whole(game).items()}
+    )
+    with pytest.raises(AssertionError, match="after a resume"):
+        checks.resuming_equals_never_having_stopped(CASES["odd"])
+
+
+def test_without_reseeding(monkeypatch):
+    monkeypatch.setattr(trainer.torch, "manual_seed", lambda seed: None)
+    with pytest.raises(AssertionError, match="after a resume"):
+        checks.resuming_equals_never_having_stopped(CASES["gan-points"])
+
+
+def test_with_contiguous_moments_beside_channels_last_weights(monkeypatch):
+    monkeypatch.setattr(checkpoint, "in_layout_of", lambda parameter, value: value.clone())
+    with pytest.raises(AssertionError, match="after a resume"):
+        checks.resuming_equals_never_having_stopped(CASES["dcgan-channels-last"])
+
+
+def test_without_forked_randomness(monkeypatch):
+    """Law 7 bites: a look that leaves training mode on moves spectral norm's vectors and batch norm's statistics."""
+
+    @contextlib.contextmanager
+    def careless(game):
+        with torch.no_grad():
+            game.average.mean.train()
+            game.generator(torch.randn(8, 4))
+            yield
+
+    monkeypatch.setattr(checks, "watching", careless)
+    with pytest.raises(AssertionError):
+        checks.watching_changes_nothing(CASES["odd"])
+
+
+def test_a_leak_of_data(monkeypatch):
+    """Law 8 bites: a reconstruction term in a game that claims to be adversarial alone."""
+    from sparring.games.classic import GAN
+
+    monkeypatch.setattr(GAN, "generator_loss", lambda self, batch: {"distance": (self.generate(batch) - batch["x"]).square().mean()})
+    with pytest.raises(AssertionError):
+        checks.data_reach_the_generator_through_the_discriminator(CASES["gan-points"])
+
+
+def test_a_batch_norm_that_hides(monkeypatch):
+    """Law 5 bites: a coupled game that does not say so."""
+    monkeypatch.setattr(type(CASES["dcgan-batchnorm"].game()), "coupled", None)
+    with pytest.raises(AssertionError):
+        checks.chunks_equal_one_batch(CASES["dcgan-batchnorm"])
