@@ -1,0 +1,230 @@
+"""Collections of picture files as users have them: folders and zip archives, what is in them, and which label each file has. No torch."""
+
+import csv
+import io
+import json
+import os
+import re
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from sparring.base.errors import UserError
+from sparring.modalities.image_pixels import SUFFIXES
+
+LABEL_FILES = ("labels.csv", "labels.json", "dataset.json", "metadata.csv")
+FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "name")
+LABEL_COLUMNS = ("label", "labels", "class", "category", "y")
+LARGEST_MEMBER = 2**30
+SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file by its name inside the collection (with /), its bytes, and when it was changed."""
+
+    name: str
+    size: int
+    changed: int
+
+
+class Store(ABC):
+    """Where files lie. Small and picklable: worker processes get one and open the files themselves."""
+
+    path: Path
+
+    @abstractmethod
+    def files(self) -> list[File]:
+        """Every file except hidden ones and what macOS leaves behind, ordered by name."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """A file's bytes, to be closed by the caller."""
+
+    def text(self, name: str) -> str:
+        with self.open(name) as file:
+            return file.read().decode("utf-8-sig")
+
+
+@dataclass(frozen=True)
+class Folder(Store):
+    path: Path
+    only: str | None = None
+    """the one file that is meant, for a path that is a picture"""
+
+    def files(self) -> list[File]:
+        found = []
+        for folder, folders, names in os.walk(self.path):
+            folders[:] = [] if self.only else [f for f in folders if _visible(f)]
+            for name in names:
+                if _visible(name) and self.only in (None, name):
+                    file = Path(folder, name)
+                    facts = file.stat() if file.exists() else file.lstat()  # a dangling link is a file that cannot be read
+                    found.append(File(file.relative_to(self.path).as_posix(), facts.st_size, facts.st_mtime_ns))
+        return sorted(found, key=lambda f: f.name)
+
+    def open(self, name: str) -> BinaryIO:
+        return open(self.path / name, "rb")
+
+
+@dataclass(frozen=True)
+class Archive(Store):
+    path: Path
+    changed: int
+
+    def files(self) -> list[File]:
+        members = (m for m in _zip(self.path, self.changed).infolist() if not m.is_dir())
+        found = {m.filename: File(m.filename, m.file_size, self.changed) for m in members if all(map(_visible, m.filename.split("/")))}
+        return [found[name] for name in sorted(found)]
+
+    def open(self, name: str) -> BinaryIO:
+        archive = _zip(self.path, self.changed)
+        if archive.getinfo(name).file_size > LARGEST_MEMBER:
+            raise OSError("unpacks to over 1 GiB: refused")
+        try:
+            return io.BytesIO(archive.read(name))
+        except (RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:  # encrypted, damaged, of an unknown packing
+            raise OSError(f"cannot be unpacked: {error}") from None
+
+
+@lru_cache(maxsize=1)
+def _zip(path: Path, changed: int) -> zipfile.ZipFile:
+    """The archive opened once a process: its directory can be long. `changed` makes a replaced file another archive."""
+    try:
+        return zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot read {path} as a zip archive ({error}): unpack it, or pack it anew") from None
+
+
+def _visible(name: str) -> bool:
+    return not name.startswith((".", "__MACOSX")) and name not in ("Thumbs.db", "desktop.ini")
+
+
+def store_of(path: Path) -> Store:
+    """The store at a path: a folder, a zip archive, or the one picture that it names."""
+    path = path.resolve()
+    if path.is_dir():
+        return Folder(path)
+    if path.suffix.lower() == ".zip":
+        return Archive(path, path.stat().st_mtime_ns)
+    return Folder(path.parent, path.name)
+
+
+def is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def pictures(store: Store, files: list[File]) -> list[File]:
+    """The files that are pictures by their names; UserError when there are none."""
+    found = [f for f in files if is_picture(f.name)]
+    if not found:
+        kinds = Counter(PurePosixPath(f.name).suffix.lower() or "without suffix" for f in files).most_common(3)
+        held = f"only {', '.join(f'{count} {kind}' for kind, count in kinds)}" if files else "nothing"
+        raise UserError(f"no pictures in {store.path}: there is {held}; give a folder or .zip with pictures, an .npz, .npy or .csv")
+    return found
+
+
+# ---- labels
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The class of each picture (by file name) and where it came from; `of` is None for pictures without labels."""
+
+    of: dict[str, str] | None
+    origin: str
+    remark: str | None = None
+
+
+def labels_of(store: Store, files: list[File], names: list[str]) -> Labels:
+    """Labels of the pictures `names`: a labels file decides if there is one, else the first level of sub-folders."""
+    root = _common_folder(names)
+    known = {f.name for f in files}
+    for label_file in dict.fromkeys(folder + file for folder in ("", root) for file in LABEL_FILES):
+        if label_file in known:
+            return _from_file(store, label_file, names)
+    inner = [name.removeprefix(root) for name in names]
+    if not all("/" in name for name in inner):
+        return Labels(None, "none")
+    of = {name: short.split("/")[0] for name, short in zip(names, inner)}
+    classes = sorted(set(of.values()))
+    remark = None
+    if {c.lower() for c in classes} <= SPLITS:
+        remark = f"the sub-folders {', '.join(classes)} were taken for labels: give one of them as the data if they are parts of a set"
+    return Labels(of, "sub-folders", remark)
+
+
+def _common_folder(names: list[str]) -> str:
+    """The folder that all pictures are in, as a prefix: archives often hold one outermost folder."""
+    folder = os.path.commonpath([str(PurePosixPath(name).parent) for name in names]).replace(os.sep, "/") if names else ""
+    return f"{folder}/" if folder not in ("", ".") else ""
+
+
+def _from_file(store: Store, label_file: str, names: list[str]) -> Labels:
+    where = f"{store.path}/{label_file}"
+    with _readable(where):
+        text = store.text(label_file)
+        pairs = _pairs_of_json(json.loads(text)) if label_file.endswith(".json") else _pairs_of_csv(text)
+    if pairs is None and label_file.endswith(LABEL_FILES[:2]):
+        raise UserError(f"{where} gives no labels: write file_name,label on its first line, then a line for each picture, or remove it")
+    if pairs is None:
+        return Labels(None, label_file, f"{label_file} gives no labels: the pictures are taken without any")
+    folder = label_file.removesuffix(PurePosixPath(label_file).name)
+    of = {folder + name.replace("\\", "/").removeprefix("./"): label for name, label in pairs}
+    absent, bare = sorted(of.keys() - set(names)), [name for name in names if name not in of]
+    if absent:
+        raise UserError(f"{where} names {len(absent)} pictures that are not there (first: {absent[0]}): remove their lines or add them")
+    if bare:
+        raise UserError(f"{where} has no label for {len(bare)} of {len(names)} pictures (first: {bare[0]}): add their lines or remove them")
+    return Labels(of, label_file)
+
+
+@contextmanager
+def _readable(where: str):
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
+        raise UserError(f"cannot read the labels in {where}: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the labels in {where} are not understood ({error}): give one label for each picture, as in a.png,cat") from None
+
+
+def _pairs_of_json(data: Any) -> list[tuple[str, str]] | None:
+    """[["a.png", 3], ...] or {"a.png": 3, ...}, either also inside {"labels": ...}, as StyleGAN's dataset.json has it."""
+    if isinstance(data, dict) and "labels" in data:
+        data = data["labels"]
+    if data is None:
+        return None
+    pairs = [(name, label) for name, label in (data.items() if isinstance(data, dict) else data)]
+    for name, label in pairs:
+        if not isinstance(label, (str, int)):
+            raise ValueError(f"{name} has the label {label!r}")
+    return [(str(name), str(label)) for name, label in pairs]
+
+
+def _pairs_of_csv(text: str) -> list[tuple[str, str]] | None:
+    """Columns file and label, in any order under a header, or the first two columns without one."""
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if any(row)]
+    header = [cell.lower() for cell in rows[0]] if rows else []
+    file = next((header.index(c) for c in FILE_COLUMNS if c in header), None)
+    label = next((header.index(c) for c in LABEL_COLUMNS if c in header), None)
+    if file is None and rows and is_picture(rows[0][0]):
+        file, label = 0, 1
+    elif file is None or label is None:
+        return None
+    else:
+        rows = rows[1:]
+    if any(len(row) <= max(file, label) for row in rows):
+        raise ValueError("a line has too few columns")
+    return [(row[file], row[label]) for row in rows]
+
+
+def in_order(labels: set[str]) -> tuple[str, ...]:
+    """Class names in the order of their numbers: by name, with numbers in them as numbers (s2 before s10)."""
+    return tuple(sorted(labels, key=lambda label: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", label)]))

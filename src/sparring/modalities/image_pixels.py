@@ -1,0 +1,130 @@
+"""One picture file to pixels: every mode that Pillow reads, upright, as 8 bits. No torch: this runs in worker processes."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from sparring.base.files import hash_bytes
+
+Image.init()
+FORMATS = tuple(sorted(set(Image.OPEN) - {"EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR", "FITS"}))
+"""what is opened: not those that Pillow hands to another program or only knows the header of"""
+SUFFIXES = frozenset(suffix for suffix, format in Image.registered_extensions().items() if format in FORMATS)
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+KINDS = {"I": "16-bit grey", "F": "float grey", "C": "CMYK", "P": "palette"}
+"""words for modes by their first letter; the others are named by what their pixels hold"""
+
+
+class Unreadable(Exception):
+    """A picture that cannot be used, and why, in a few words."""
+
+
+@contextmanager
+def opened(file: BinaryIO | str) -> Iterator[Image.Image]:
+    """An open picture; whatever goes wrong with it, opening or decoding, becomes `Unreadable`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=FORMATS) as picture:
+                yield picture
+    except Unreadable:
+        raise
+    except Image.UnidentifiedImageError:
+        raise Unreadable("not a picture, whatever its name says") from None
+    except Image.DecompressionBombError:
+        raise Unreadable(f"over {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} megapixels: refused, it may be a decompression bomb") from None
+    except Exception as error:  # on damaged files decoders raise anything
+        raise Unreadable(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def standard(picture: Image.Image) -> Image.Image:
+    """The first frame, turned upright as its EXIF data say, as mode L, RGB or RGBA."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith(("I", "F")):
+        return Image.fromarray(_eight_bits(picture))
+    if picture.has_transparency_data:
+        return picture.convert("RGBA")
+    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _eight_bits(picture: Image.Image) -> np.ndarray:
+    """Grey of more than 8 bits scaled to 0..255, (h, w) uint8. Clipping, Pillow's own way, would turn 16-bit pictures white."""
+    pixels = np.asarray(picture)
+    low, high = pixels.min(), pixels.max()
+    white = 1.0 if picture.mode == "F" else 65535
+    if not (low >= 0 and high <= white):
+        raise Unreadable(f"{picture.mode} pixels from {low} to {high}, where 0 to {white:g} is expected: convert it to 8 or 16 bits")
+    return np.round(pixels * (255 / white)).astype(np.uint8)
+
+
+def bare(picture: Image.Image) -> np.ndarray:
+    """A standard picture without empty channels, (h, w, 1|3|4) uint8: no alpha where all is opaque, no colour where all is grey."""
+    pixels = np.asarray(picture)
+    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    if pixels.shape[2] == 4 and (pixels[..., 3] == 255).all():
+        pixels = pixels[..., :3]
+    if pixels.shape[2] == 3 and (pixels[..., :2] == pixels[..., 1:]).all():
+        pixels = pixels[..., :1]
+    return pixels
+
+
+def content_hash(pixels: np.ndarray) -> str:
+    """The identity of a bare picture, whatever file or format it came in."""
+    return hash_bytes(repr(pixels.shape).encode(), np.ascontiguousarray(pixels).tobytes())
+
+
+def fitted(picture: Image.Image, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:
+    """A standard picture at (height, width), (channels, height, width) uint8. One that has the size already keeps its pixels."""
+    picture = _with_channels(picture, channels)
+    (h, w), (height, width) = (picture.height, picture.width), size
+    if (h, w) != size:
+        if fit == "stretch":
+            picture = _resized(picture, size)
+        elif fit == "crop":
+            scale = max(height / h, width / w)
+            top, left = (h - height / scale) / 2, (w - width / scale) / 2
+            picture = _resized(picture, size, (left, top, w - left, h - top))
+        else:
+            scale = min(height / h, width / w)
+            inner = max(1, round(h * scale)), max(1, round(w * scale))
+            bars = Image.new(picture.mode, (width, height))
+            bars.paste(_resized(picture, inner), ((width - inner[1]) // 2, (height - inner[0]) // 2))
+            picture = bars
+    return np.asarray(picture).reshape(height, width, channels).transpose(2, 0, 1)  # (h, w, c) -> (c, h, w)
+
+
+def _with_channels(picture: Image.Image, channels: int) -> Image.Image:
+    if picture.mode == "RGBA" and channels < 4:  # what was transparent becomes white: under it anything may lie hidden
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert(MODES[channels])
+
+
+def _resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, ...] | None = None) -> Image.Image:
+    """Lanczos with an antialiasing support; whole-number reduction first where a picture is much larger, for speed."""
+    height, width = size
+    return picture.resize((width, height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+
+
+# ---- what worker processes do with one file
+
+
+def survey(file: BinaryIO | str) -> dict:
+    """Decodes a picture once, whole: {"hash", "size": [height, width], "channels", "format", "mode"}. Raises Unreadable."""
+    with opened(file) as picture:
+        format, mode = picture.format, picture.mode
+        pixels = bare(standard(picture))
+    word = KINDS.get(mode[0]) or {1: "grey", 3: "colour", 4: "alpha"}[pixels.shape[2]]
+    return {"hash": content_hash(pixels), "size": list(pixels.shape[:2]), "channels": pixels.shape[2], "format": format, "mode": word}
+
+
+def pixels_of(file: BinaryIO | str, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:
+    """A picture file as (channels, height, width) uint8. Raises Unreadable."""
+    with opened(file) as picture:
+        side = 3 * max(size)
+        picture.draft(None, (side, side))  # JPEG decodes at a half, a quarter, an eighth in a fraction of the time
+        return fitted(standard(picture), size, channels, fit)
