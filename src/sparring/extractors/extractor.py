@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from sparring.base.files import cache, hash_bytes, new_folder, touch
+from sparring.base.files import cache, hash_bytes, new_folder, touch, write_json
 
 BATCH = 250
 
@@ -77,8 +77,7 @@ def extract_cached(extractor: Extractor, expand: Callable[[dict], dict], x: Tens
     folder = cache() / "features" / key
     kept = read_tensors(folder)
     if kept is None:
-        kept = {"features": extract(extractor, expand, x).cpu()}
-        write_tensors(folder, kept)
+        kept = write_tensors(folder, {"features": extract(extractor, expand, x).cpu()}, {"extractor": extractor.name})
     return kept["features"]
 
 
@@ -97,6 +96,9 @@ def read_tensors(folder: Path) -> dict[str, Tensor] | None:
     return tensors
 
 
-def write_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
+def write_tensors(folder: Path, tensors: dict[str, Tensor], facts: dict) -> dict[str, Tensor]:
+    """Makes a cache entry of tensors and of what they are (facts.json), and returns the tensors."""
     with new_folder(folder) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary / "tensors.safetensors")
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary / "tensors.safetensors")
+        write_json(temporary / "facts.json", facts)
+    return tensors
