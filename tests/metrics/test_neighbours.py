@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sparring.metrics import neighbours
-from sparring.metrics.neighbours import copies, copy_threshold, coverage, density, precision, recall
+from sparring.metrics.neighbours import copies, coverage, density, precision, recall
 
 
 @pytest.fixture
@@ -34,7 +34,8 @@ def test_collapse_is_seen_by_recall_and_coverage_not_by_precision(sets):
     assert coverage(reference, collapsed) < 0.1
 
 
-def test_copies_flags_copies_and_few_fresh_items(sets):
+def test_copies_flags_copies_and_few_fresh_items(monkeypatch):
+    monkeypatch.setattr(neighbours, "BLOCK", 700)
     g = torch.Generator().manual_seed(1)
     training, fresh = torch.randn(3000, 4, generator=g), torch.randn(3000, 4, generator=g)
     assert copies([training], [training[:500] + 1e-5]) == 1
@@ -43,7 +44,18 @@ def test_copies_flags_copies_and_few_fresh_items(sets):
     assert copies([training, training], [half, half]) == pytest.approx(0.5, abs=0.02)
 
 
+def test_copies_are_near_copies_too_wherever_they_lie():
+    g = torch.Generator().manual_seed(3)
+    crowded, lonely = 0.01 * torch.randn(1000, 4, generator=g), 10 * torch.randn(1000, 4, generator=g)
+    training = torch.cat([crowded, lonely])
+    near = torch.cat([crowded + 1e-4 * torch.randn(1000, 4, generator=g), lonely + 0.1 * torch.randn(1000, 4, generator=g)])
+    fresh = torch.cat([0.01 * torch.randn(1000, 4, generator=g), 10 * torch.randn(1000, 4, generator=g)])
+    assert copies([training], [near]) > 0.85
+    assert copies([training], [fresh]) < 0.03
+
+
 def test_copies_in_a_training_set_full_of_duplicates():
-    training = torch.randn(100, 4, generator=torch.Generator().manual_seed(2)).repeat(3, 1)
-    assert copy_threshold(training) < 1e-3
+    g = torch.Generator().manual_seed(2)
+    training, fresh = torch.randn(100, 4, generator=g).repeat(3, 1), torch.randn(100, 4, generator=g)
     assert copies([training], [training[:50]]) == 1
+    assert copies([training], [fresh]) == 0

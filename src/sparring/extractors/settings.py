@@ -40,7 +40,7 @@ class Classifier(Settings):
 class SelfSupervised(Settings):
     """Training of the network whose features judge pictures without labels."""
 
-    steps: int = Field(600, gt=0)
+    steps: int = Field(400, gt=0)
     """moves of the optimizer"""
     batch: int = Field(128, gt=1)
     """pictures a step, each seen twice"""

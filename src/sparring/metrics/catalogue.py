@@ -65,7 +65,7 @@ METRICS = {metric.name: metric for metric in (
            about="share of items that show the label asked for, says the classifier"),
     Metric("copies", "lower", "copied", ("own", "numbers"), against="training", least=8,
            source="nearest-neighbour test calibrated on the training items",
-           about="share of items nearer to a training item than 99 % of those are to each other, in features and in numbers"),
+           about="share of items closer to a training item than 99 % of training items are to another one"),
     Metric("fd_efficientnet", "lower", "damaged", ("efficientnet",), least=8, source=HEUSEL, implementation="fd",
            about="fd on ImageNet features (EfficientNet-Lite0): a judge that never saw the data"),
     Metric("fid", "lower", "damaged", ("inception",), least=8, source=HEUSEL, implementation="fd",

@@ -33,9 +33,7 @@ class Items:
     come from, where it is known (`.means` (m, d), `.sigma`); kept: whether the features are worth a place in the cache (real items).
     """
 
-    def __init__(
-        self, batch: Mapping[str, Tensor], codec: Codec, extractors: Mapping[str, Extractor], *, density: Any = None, kept: bool = False
-    ):
+    def __init__(self, batch: Mapping[str, Tensor], codec: Codec, extractors: Mapping[str, Extractor], *, density: Any = None, kept: bool = False):
         self.x, self.labels, self.density = batch["x"], batch.get("y"), density
         self.codec, self.extractors, self.kept = codec, extractors, kept
         self._features: dict[str, Tensor] = {}

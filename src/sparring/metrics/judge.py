@@ -109,7 +109,7 @@ class Judge:
             entry["skill"] = skill
         if score.per_label:
             floors = columns["floor"].per_label if "floor" in columns else {}
-            beside = {label: {"floor": row["value"]} for label, row in floors.items()}
+            beside = {label: {"floor": row["value"], "n_floor": row.get("n_fake", row.get("n"))} for label, row in floors.items()}
             entry["per_label"] = {self._label(label): row | beside.get(label, {}) for label, row in score.per_label.items()}
         entry["protocol"] = self._protocol(metric, reference, judged) | score.protocol
         return entry

@@ -58,21 +58,46 @@ def coverage(reference: Tensor, judged: Tensor, k: int = 5) -> float:
     return (nearest(reference, judged) < radii(reference, k)).double().mean().item()
 
 
-def copy_threshold(training: Tensor, seed: int = 0) -> float:
-    """The distance below which an item of training features (n, d) is as near to another one as only 1 % of them are.
+def nearest_two(x: Tensor, y: Tensor, without: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Distances (n, 2) from the rows of x to the two nearest rows of y, and which those are (n, 2); row `without[i]` of y is not there for x_i."""
+    distances, indices = [], []
+    for start, block in zip(range(0, len(x), BLOCK), distance_blocks(x, y)):
+        if without is not None:
+            block.scatter_(1, without[start : start + BLOCK, None], float("inf"))
+        found = block.topk(2, largest=False)
+        distances.append(found.values)
+        indices.append(found.indices)
+    return torch.cat(distances), torch.cat(indices)
 
-    Estimated on up to 2,000 of them. Training data with many duplicates have threshold zero but for rounding.
-    """
-    some = torch.randperm(len(training), generator=generator("copies", seed))[:CALIBRATION]
-    others = torch.cat([block.kthvalue(2, dim=1).values for block in distance_blocks(training[some], training)])
-    return max(others.quantile(COPIES).item(), 1e-6 * others.median().item())
+
+# closeness(x) = |x - r| / |r - r'|, r the training item nearest to x, r' the one nearest to r
+def closeness(training: Tensor, judged: Tensor) -> Tensor:
+    """How near judged items (n, d) are to a training item, measured by how lonely that item is: (n,), about 1 for fresh items."""
+    distance, index = nearest_two(judged, training)
+    loneliness, _ = nearest_two(training[index[:, 0]], training, without=index[:, 0])
+    return _ratio(distance[:, 0], loneliness[:, 0])
+
+
+def closeness_among(training: Tensor, rows: Tensor) -> Tensor:
+    """The same for some training items (n,) as if they were not in the training set: what fresh items would get."""
+    distance, index = nearest_two(training[rows], training, without=rows)
+    loneliness, others = nearest_two(training[index[:, 0]], training, without=index[:, 0])
+    return _ratio(distance[:, 0], torch.where(others[:, 0] == rows, loneliness[:, 1], loneliness[:, 0]))
+
+
+def _ratio(distance: Tensor, loneliness: Tensor) -> Tensor:
+    tiny = 1e-6 * loneliness.median().clamp(min=1e-12)  # duplicates in the training set have no distance at all
+    return (distance + tiny) / (loneliness + tiny)
 
 
 def copies(training: list[Tensor], judged: list[Tensor], seed: int = 0) -> float:
-    """Share of judged items that are nearer to some training item than 99 % of training items are to each other.
+    """Share of judged items that are closer to a training item than 99 % of training items are to another one.
 
-    Both arguments hold one feature matrix for each way to look (a network's features, pixels), and an item is a copy only when it
-    is too near in all of them: typical items lie close together in one view, copies in every one.
+    Both arguments hold one feature matrix for each way to look (a network's features, pixels); closeness is the geometric mean over
+    them. A plain distance would be fooled: it calls typical items copies, which lie in crowded places, and misses copies of rare ones.
+    The threshold comes from up to 2,000 training items. Needs at least three of them.
     """
-    near = [nearest(fakes, known) <= copy_threshold(known, seed) for known, fakes in zip(training, judged)]
-    return torch.stack(near).all(0).double().mean().item()
+    rows = torch.randperm(len(training[0]), generator=generator("copies", seed))[:CALIBRATION]
+    fresh = torch.stack([closeness_among(known, rows).log() for known in training]).mean(0)
+    seen = torch.stack([closeness(known, fakes).log() for known, fakes in zip(training, judged)]).mean(0)
+    return (seen <= fresh.quantile(COPIES)).double().mean().item()

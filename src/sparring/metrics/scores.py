@@ -62,8 +62,8 @@ def label_accuracy(metric: Metric, reference: Items, judged: Items) -> Score:
 
 def copies(metric: Metric, reference: Items, judged: Items) -> Score:
     known, seen = ([items.features(role) for role in metric.views] for items in (reference, judged))
-    rule = "a copy is nearer to a training item than 99 % of training items are to each other, in " + " and in ".join(
-        judged.extractors[role].name for role in metric.views
+    rule = (
+        "distance to the nearest training item over its own to the next, geometric mean over extractors, within the lowest 1 % among training items"
     )
     return Score(neighbours.copies(known, seen), protocol={"rule": rule})
 
