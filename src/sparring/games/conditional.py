@@ -15,6 +15,8 @@ class ConditionalGAN(GAN):
     Both networks are told the label; generated items take the labels of the batch, so that they follow the data's frequencies.
     """
 
+    conditional = True
+
     @property
     def labels(self) -> int:
         return len(self.space.labels)

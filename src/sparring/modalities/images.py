@@ -41,6 +41,8 @@ class ImageCodec(Codec):
     space: ImageSpace
     encoding: Images
 
+    file_name = "pictures"
+
     def __init__(self, encoding: Images, classes: tuple[str, ...] = (), why: dict[str, str] | None = None):
         """`encoding` has nothing left to derive; `why` gives the reason for each field that was derived."""
         self.encoding, self.why = encoding, why or {}

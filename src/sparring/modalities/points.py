@@ -183,6 +183,7 @@ class PointCodec(Codec):
     scale: np.ndarray
     """(d,)"""
     columns: tuple[str, ...]
+    file_name = "points.csv"
 
     def encode(self, source: PointSource, rows: np.ndarray | None = None) -> dict[str, Tensor]:
         rows = slice(None) if rows is None else rows

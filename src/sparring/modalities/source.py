@@ -48,6 +48,8 @@ class Codec(ABC):
 
     space: Space
     encoding: Encoding
+    file_name: str
+    """what samples are called when nobody says: a folder's or a file's name"""
 
     @abstractmethod
     def encode(self, source: Source, rows: np.ndarray | None = None) -> dict[str, "Tensor"]:

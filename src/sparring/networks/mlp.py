@@ -1,5 +1,8 @@
 """Multilayer perceptrons, for points and for flattened pictures."""
 
+import math
+
+import torch
 from torch import Tensor, nn
 
 from sparring.base.space import Space
@@ -11,6 +14,23 @@ def hidden(inputs: int, width: int, depth: int) -> nn.Sequential:
     """`depth` layers of `width` units, each followed by LeakyReLU(0.2): (n, inputs) -> (n, width)."""
     sizes = [inputs, *[width] * depth]
     return nn.Sequential(*(layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2))))
+
+
+class Waves(nn.Module):
+    """x beside sin(2^k pi x) and cos(2^k pi x) for k < octaves: a perceptron on x alone is blind to detail much finer than x's range.
+
+    Tancik et al. 2020, https://arxiv.org/abs/2006.10739, section 6.1 (positional encoding).
+    """
+
+    def __init__(self, octaves: int):
+        super().__init__()
+        self.frequencies = [2.0**k * math.pi for k in range(octaves)]
+
+    def outputs(self, numbers: int) -> int:
+        return numbers * (1 + 2 * len(self.frequencies))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, *(wave(f * x) for f in self.frequencies for wave in (torch.sin, torch.cos))], 1)
 
 
 class Generator(nn.Module):
@@ -35,11 +55,13 @@ class Discriminator(nn.Module):
         concatenates, projects = (bool(labels) and settings.label == way for way in ("concatenation", "projection"))
         self.label = LabelConcatenation(labels, (space.numbers,)) if concatenates else None
         self.projection = LabelProjection(labels, settings.width) if projects else None
-        self.hidden = hidden(space.numbers + (self.label.added[0] if concatenates else 0), settings.width, settings.depth)
+        self.waves = Waves(settings.octaves)
+        inputs = self.waves.outputs(space.numbers) + (self.label.added[0] if concatenates else 0)
+        self.hidden = hidden(inputs, settings.width, settings.depth)
         self.out = nn.Linear(settings.width, 1)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        x = x.flatten(1)
+        x = self.waves(x.flatten(1))                      # (n, numbers * (1 + 2 octaves))
         if self.label is not None:
             x = self.label(x, label)
         features = self.hidden(x)                         # (n, width)

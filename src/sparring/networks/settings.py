@@ -45,6 +45,8 @@ class MLPDiscriminator(Discriminator):
     """hidden layers"""
     label: Literal["concatenation", "projection"] = "concatenation"
     """how it is told the label, in games with labels"""
+    octaves: int = Field(0, ge=0, le=12)
+    """adds sines and cosines of every number at 1, 2, 4 ... times the base frequency to the input, so that fine detail can be seen"""
 
 
 class MLPEncoder(Encoder):

@@ -72,6 +72,8 @@ class Follower(nn.Module):
 class Game(Follower):
     """Owns every network and every piece of training state: one state dict is the whole game."""
 
+    conditional: ClassVar[bool] = False
+    """whether `render` and `score` want a label"""
     adversarial_alone: ClassVar[bool] = False
     """whether the generator knows the data only through the discriminator"""
 

@@ -1,0 +1,180 @@
+"""The files of a run folder. Every prefix of the order in which they are written leaves a folder that can be loaded."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sparring.base import files
+from sparring.base.errors import UserError, WorkError
+from sparring.base.settings import dump, load
+from sparring.recipes.recipe import Configuration
+
+
+class Folder:
+    """Paths and small files of one run. Readers never lock; the one writer holds `lock`."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+
+    @classmethod
+    def existing(cls, path: Path | str) -> "Folder":
+        """UserError when there is no run at this path."""
+        folder = cls(path)
+        if not folder.path.is_dir():
+            raise UserError(f"there is no run folder at {path}: give the folder that `sparring train` named in its last line")
+        if not (folder.path / "recipe.json").exists():
+            raise UserError(f"{path} is no run folder (it has no recipe.json): give the folder that `sparring train` named in its last line")
+        return folder
+
+    @property
+    def events_path(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def lock(self) -> files.Lock:
+        return files.Lock(self.path)
+
+    # ---- recipe.json
+
+    def recipe(self) -> dict[str, Any]:
+        saved = files.read_json(self.path / "recipe.json")
+        if not isinstance(saved, dict) or not {"recipe", "configuration", "seed", "rounds"} <= saved.keys():
+            raise UserError(f"{self.path / 'recipe.json'} is damaged: it must hold recipe, configuration, seed and rounds")
+        return saved
+
+    def configuration(self) -> Configuration:
+        import sparring.recipes  # noqa: F401 - registers the components that a configuration can name
+
+        return load(Configuration, self.recipe()["configuration"], str(self.path / "recipe.json"))
+
+    @staticmethod
+    def recipe_document(recipe: str, configuration: Configuration, why: dict[str, str], seed: int, rounds: int, **facts: Any) -> dict:
+        return {"recipe": recipe, "seed": seed, "rounds": rounds, "configuration": dump(configuration), "why": why, **facts}
+
+    # ---- status.json
+
+    def set_status(self, state: str, round: int, rounds: int, error: str | None = None) -> None:
+        files.write_json(self.path / "status.json", {"state": state, "pid": os.getpid(), "round": round, "rounds": rounds, "error": error})
+
+    def status(self) -> dict[str, Any]:
+        """status.json; a run that says running while nobody holds the lock was interrupted."""
+        path = self.path / "status.json"
+        if not path.exists():
+            return {"state": "interrupted", "pid": None, "round": 0, "rounds": self.recipe()["rounds"], "error": None}
+        status = files.read_json(path)
+        if status["state"] == "running" and not self.lock.taken:
+            status["state"] = "interrupted"
+        return status
+
+    # ---- events.jsonl
+
+    def events(self) -> list[dict[str, Any]]:
+        """One object a tick; an unfinished last line (a kill) is left out."""
+        return list(self._events())
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        if self.events_path.exists():
+            with open(self.events_path, encoding="utf-8") as file:
+                for line in file:
+                    try:
+                        yield json.loads(line)
+                    except ValueError:
+                        return
+
+    def append_event(self, event: dict[str, Any]) -> None:
+        try:
+            with open(self.events_path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(event, allow_nan=False) + "\n")
+        except OSError as error:
+            raise files.full_disk(error, self.events_path) from error
+
+    def cut_events(self, size: int) -> None:
+        """Forgets events after a checkpoint: what is replayed is logged anew."""
+        if self.events_path.exists() and self.events_path.stat().st_size > size:
+            os.truncate(self.events_path, size)
+
+    def events_size(self) -> int:
+        return self.events_path.stat().st_size if self.events_path.exists() else 0
+
+    # ---- checkpoints
+
+    def checkpoints(self) -> list[Path]:
+        """Complete checkpoints, oldest first."""
+        if not self.checkpoints_path.is_dir():
+            return []
+        return sorted(p for p in self.checkpoints_path.iterdir() if p.name.isdigit() and (p / "clock.json").exists())
+
+    def checkpoint(self, which: str) -> Path:
+        """The checkpoint that `best` or `last` names; where it is gone or damaged, the newest that is whole."""
+        pointer = self.path / which
+        named = [self.checkpoints_path / pointer.read_text(encoding="utf-8").strip()] if pointer.exists() else []
+        for candidate in [*named, *reversed(self.checkpoints())]:
+            if whole(candidate):
+                return candidate
+        raise UserError(f"{self.path} has no checkpoint that is whole: the files are missing or cut short; restore them or train again")
+
+    def point(self, which: str, checkpoint: Path) -> None:
+        files.write(self.path / which, checkpoint.name + "\n")
+
+    def prune(self) -> None:
+        """Keeps the last two checkpoints and the best."""
+        best = self.path / "best"
+        kept = {best.read_text(encoding="utf-8").strip()} if best.exists() else set()
+        for old in self.checkpoints()[:-2]:
+            if old.name not in kept:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def drop_after(self, checkpoint: Path) -> None:
+        """Removes checkpoints newer than this one (a roll-back)."""
+        for newer in self.checkpoints():
+            if newer.name > checkpoint.name:
+                shutil.rmtree(newer, ignore_errors=True)
+
+    # ---- measure.json
+
+    def measured(self) -> dict[str, Any] | None:
+        path = self.path / "measure.json"
+        return files.read_json(path) if path.exists() else None
+
+
+def whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint's files can be read to their ends (safetensors checks lengths when it opens a file)."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        files.read_json(checkpoint / "clock.json")["clock"]
+        for name in ("weights.safetensors", "optimizers.safetensors"):
+            with safe_open(checkpoint / name, framework="pt"):
+                pass
+    except (UserError, SafetensorError, OSError, KeyError, TypeError):
+        return False
+    return True
+
+
+def new_run_path(root: Path, recipe: str, data: str) -> Path:
+    """runs/<recipe>-<data>-<number>, the first number that is free."""
+    stem = f"{recipe}-{''.join(c if c.isalnum() or c in '._' else '-' for c in data).strip('-') or 'data'}"
+    number = 1
+    while (root / f"{stem}-{number}").exists():
+        number += 1
+    return root / f"{stem}-{number}"
+
+
+def claim(path: Path) -> None:
+    """UserError when something is at this path already."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        what = "a run; `sparring resume` continues it" if (path / "recipe.json").exists() else "something else"
+        raise UserError(f"{path} already holds {what}: choose another --run")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {path.parent}: {error.strerror or error}") from None
+    if not os.access(path.parent, os.W_OK):
+        raise WorkError(f"cannot write to {path.parent}: choose another --run")

@@ -1,0 +1,133 @@
+"""The doctor: detectors look at a run's events and say what is wrong and what to do."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Events = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a training, with its evidence."""
+
+    code: str
+    severity: str
+    """warning or failing"""
+    since_round: int
+    evidence: dict[str, float]
+    cause: str
+    advice: tuple[str, ...]
+
+
+Detector = Callable[[Events], Finding | None]
+DETECTORS: dict[str, Detector] = {}
+
+
+def detector(code: str) -> Callable[[Detector], Detector]:
+    """Registers the function below it: events, oldest first, to a Finding or None."""
+
+    def register(function: Detector) -> Detector:
+        DETECTORS[code] = function
+        return function
+
+    return register
+
+
+def examine(events: Events) -> list[Finding]:
+    """Every detector's finding, the worst first."""
+    findings = [finding for look in DETECTORS.values() if (finding := look(events))]
+    return sorted(findings, key=lambda f: f.severity != "failing")
+
+
+def diagnosis(run: str, events: Events) -> dict[str, Any]:
+    """The document of `doctor --json`."""
+    findings = examine(events)
+    verdict = "failing" if any(f.severity == "failing" for f in findings) else "warning" if findings else "healthy"
+    return {"run": run, "verdict": verdict, "findings": [asdict(f) | {"advice": list(f.advice)} for f in findings]}
+
+
+def _measured(events: Events, metric: str) -> list[tuple[int, dict[str, float]]]:
+    return [(e["round"], e["metrics"][metric]) for e in events if metric in e.get("metrics", {})]
+
+
+@detector("not-finite")
+def not_finite(events: Events) -> Finding | None:
+    """Moves that were NaN or infinite, and were skipped."""
+    bad = [e for e in events if e.get("skipped")]
+    if not bad:
+        return None
+    moves = sum(sum(e["skipped"].values()) for e in bad)
+    backs = max((e.get("attempt", 0) for e in events), default=0)
+    lasting = backs > 0 or bad[-1] is events[-1]
+    return Finding(
+        "not-finite", "failing" if lasting else "warning", bad[0]["round"], {"moves": moves, "roll_backs": backs},
+        "A loss or gradient was not finite; those moves were skipped" + (" and the run was rolled back." if backs else "."),
+        ("Lower the learning rates, or raise penalty.gamma.", "Look for broken items in the data (sparring inspect).", "Try --precision fp32."),
+    )  # fmt: skip
+
+
+# What a collapse looks like in each family of metrics: the share of the floor below which variety counts as lost.
+VARIETY = {"coverage": 0.25, "modes": 0.6}
+
+
+def _blurred(events: Events) -> bool:
+    """Whether items miss the real ones for want of quality, not of variety: points between modes, pictures with a high recall."""
+    points, pictures = _measured(events, "hq"), _measured(events, "recall")
+    return bool(points and points[-1][1]["value"] < 0.1) or bool(pictures and pictures[-1][1]["value"] > 0.5 * pictures[-1][1].get("floor", 1))
+
+
+@detector("mode-collapse")
+def mode_collapse(events: Events) -> Finding | None:
+    """Generated items cover a small part of what real held-out items of the same number cover."""
+    for metric, share in VARIETY.items():
+        seen = [(r, m["value"] / m["floor"], m) for r, m in _measured(events, metric) if m.get("floor")]
+        if len(seen) >= 3 and seen[-1][1] < share and not _blurred(events):
+            if seen[-1][1] > 1.3 * seen[-3][1]:              # a young run that is still spreading is no collapse
+                return None
+            since = next(r for i, (r, _, _) in enumerate(seen) if all(s < share for _, s, _ in seen[i:]))
+            return Finding(
+                "mode-collapse", "failing", since, {metric: seen[-1][2]["value"], f"{metric} of real items": seen[-1][2]["floor"]},
+                "The generator makes a few kinds of items and leaves the rest out.",
+                (
+                    "Use the stable objective and penalty: --objective relativistic --penalty.kind r1+r2.",
+                    "Raise penalty.gamma (try 4 x), or lower the generator's learning rate.",
+                    "Take a larger batch, so that the discriminator sees variety.",
+                ),
+            )  # fmt: skip
+    return None
+
+
+@detector("saturated-discriminator")
+def saturated_discriminator(events: Events) -> Finding | None:
+    """The discriminator tells everything apart, for a lasting part of the run."""
+    seen = [(e["round"], e["watch"]["accuracy/real"], e["watch"]["accuracy/fake"]) for e in events if "accuracy/real" in e.get("watch", {})]
+    tail = seen[-max(5, len(seen) // 4) :]
+    if len(tail) < 5 or min(min(real, fake) for _, real, fake in tail) < 0.97:
+        return None
+    return Finding(
+        "saturated-discriminator", "warning", tail[0][0], {"accuracy/real": tail[-1][1], "accuracy/fake": tail[-1][2]},
+        "The discriminator is right about nearly every held-out and generated item: the generator learns little from it.",
+        (
+            "Use the relativistic or non-saturating objective with penalty r1+r2.",
+            "Lower the discriminator's learning rate, or raise penalty.gamma.",
+            "With few items it may have learnt them by heart: add data.",
+        ),
+    )  # fmt: skip
+
+
+@detector("no-progress")
+def no_progress(events: Events) -> Finding | None:
+    """The mean skill over all metrics has not improved over the second half of at least six measurements, and is low."""
+    seen = [(e["round"], e["skill"]) for e in events if e.get("skill") is not None]
+    if len(seen) < 6:
+        return None
+    half = len(seen) // 2
+    before, after = max(s for _, s in seen[:half]), max(s for _, s in seen[half:])
+    if after > before + 0.01 or after > 0.6:
+        return None
+    return Finding(
+        "no-progress", "warning", seen[half][0], {"skill before": before, "skill since": after},
+        "Quality has not improved for half of the run and is far from that of real items.",
+        ("Train longer, or with a larger learning rate.", "Raise the networks' width.", "Look at the samples: the metric's floor is what real items get."),
+    )  # fmt: skip

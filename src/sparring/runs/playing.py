@@ -1,0 +1,315 @@
+"""Plays a run: the trainer yields records; here is decided about metrics, previews, `best`, checkpoints, the doctor, and when to go back."""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from sparring.base import devices, files, ranks
+from sparring.base.errors import UserError, WorkError
+from sparring.base.seeding import seed_of
+from sparring.play.checkpoint import load_trainer, save_local, save_trainer
+from sparring.play.game import Game, Generates, Scores
+from sparring.play.stream import Stream
+from sparring.play.trainer import Record, Trainer
+from sparring.play.watching import sample, watching
+from sparring.recipes.recipe import Configuration
+from sparring.runs import health
+from sparring.runs.calibration import Calibration, accuracy, calibrate
+from sparring.runs.data import Data
+from sparring.runs.folder import Folder, whole
+from sparring.runs.judging import fakes, judge_for, mean_skill, tells
+from sparring.runs.progress import Display
+from sparring.runs.tracking import TensorBoard
+
+PATIENCE = 5
+"""moves in a row that are not finite before the run goes back to a checkpoint"""
+ATTEMPTS = 4
+"""roll-backs before the run gives up"""
+PER_LABEL = 10
+"""items of each label in a preview"""
+
+
+class Interrupted(Exception):
+    """A signal ended the run after a checkpoint was saved."""
+
+    def __init__(self, signum: int):
+        self.code = 128 + signum
+
+
+def make_trainer(configuration: Configuration, data: Data, seed: int) -> Trainer:
+    """A trainer in its first state: a function of configuration, data and seed."""
+    hardware = configuration.hardware
+    devices.check_device(hardware.device)
+    torch.set_num_threads(hardware.threads)
+    torch.manual_seed(seed_of("init", seed))
+    game = configuration.game.build(space=data.codec.space)
+    memory_format = torch.channels_last if hardware.channels_last else torch.contiguous_format
+    game = game.to(hardware.device, memory_format=memory_format) if hardware.channels_last else game.to(hardware.device)
+    stream = Stream(
+        data.part("train"), configuration.batch, seed=seed, expand=data.codec.expand, device=hardware.device, memory_format=memory_format
+    )
+    return Trainer(
+        game, stream, length=configuration.rounds, seed=seed, chunks=hardware.chunks, precision=devices.precision(hardware)
+    )
+
+
+class Playing:
+    """One process's work on a run from its last checkpoint to its end."""
+
+    def __init__(self, folder: Folder, data: Data, display: Display, trainer: Trainer | None = None):
+        self.folder, self.data, self.display = folder, data, display
+        self.saved = folder.recipe()
+        self.configuration = folder.configuration()
+        self.trainer = trainer or make_trainer(self.configuration, data, self.saved["seed"])
+        self.game: Game = self.trainer.game
+        self.leads = ranks.rank() == 0
+        self.notes: dict[str, Any] = {"seconds": 0.0, "skill": None, "calibration": None}
+        self.codes: set[str] = set()
+        self.signal = 0
+        watch = self.configuration.watching
+        length = self.configuration.rounds
+        self.tick = max(1, length // 200) if watch.tick == "auto" else watch.tick
+        self.judge_every = self._ticks(max(1, length // 10) if watch.judge == "auto" else watch.judge)
+        self.preview_every = self._ticks(max(1, length // 40) if watch.preview == "auto" else watch.preview)
+        self.judge = None
+
+    def _ticks(self, rounds: int) -> int:
+        """Rounded up to whole ticks; 0 stays 0."""
+        return -(-rounds // self.tick) * self.tick
+
+    # ---- from beginning to end
+
+    def play(self, stop_after: float | None = None) -> None:
+        """Plays to the recorded length. `stop_after`: seconds after which it stops early, as if interrupted."""
+        with self.folder.lock if self.leads else contextlib.nullcontext():
+            self.restore()
+            total, board = self.saved["rounds"], TensorBoard(self.folder.path)
+            if self.leads:
+                self.prepare()
+                self.folder.set_status("running", self.trainer.clock.round, total)
+            try:
+                with self.listening():
+                    deadline = None if stop_after is None else time.monotonic() + stop_after
+                    self.loop(total, board, deadline)
+                if self.leads:
+                    state = "finished" if self.trainer.clock.round >= total or self.trainer.stage() is None else "interrupted"
+                    self.folder.set_status(state, self.trainer.clock.round, total)
+            except Interrupted:
+                if self.leads:
+                    self.folder.set_status("interrupted", self.trainer.clock.round, total)
+                raise
+            except BaseException as error:
+                with contextlib.suppress(Exception):
+                    if self.leads:
+                        self.folder.set_status("failed", self.trainer.clock.round, total, " ".join(str(error).split()) or type(error).__name__)
+                raise
+            finally:
+                board.close()
+                self.display.close()
+
+    def prepare(self) -> None:
+        """What watching needs, before the first round: extractors are trained or fetched here."""
+        part = self.data.held_out
+        if part is None:
+            self.display.warn("too few items to hold any out: nothing will be measured and the last checkpoint is the best")
+        elif self.judge_every and isinstance(self.game, Generates):
+            with torch.random.fork_rng(devices=[]):
+                self.judge = judge_for(self.data, part, names=self.configuration.watching.metrics, n=self.configuration.watching.items)
+
+    def loop(self, total: int, board: TensorBoard, deadline: float | None) -> None:
+        saved_at, again = time.monotonic(), True
+        while again:
+            again = False
+            for record in self.trainer.rounds(total - self.trainer.clock.round, every=self.tick):
+                if record.in_a_row >= PATIENCE:
+                    self.go_back()
+                    again = True
+                    break
+                at_end = self.trainer.clock.round >= total or self.trainer.stage() is None
+                if self.leads:
+                    event = self.look(record, at_end)
+                    self.folder.append_event(event)
+                    board.event(event)
+                    self.display.event(event)
+                    self.consult()
+                    if deadline is not None and time.monotonic() > deadline:
+                        self.trainer.stopped = True
+                    late = time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
+                if at_end or self.trainer.stopped or (self.leads and late) or "best" in self.notes:
+                    self.save()
+                    saved_at = time.monotonic()
+                if self.signal:
+                    raise Interrupted(self.signal)
+
+    # ---- looking
+
+    def look(self, record: Record, at_end: bool) -> dict[str, Any]:
+        """The event of this tick."""
+        self.notes["seconds"] += record.seconds
+        finite = lambda values: {k: v if v == v and abs(v) != float("inf") else None for k, v in values.items()}
+        event = {
+            "round": record.round, "images": record.images, "epoch": round(record.epoch, 3), "seconds": round(self.notes["seconds"], 2),
+            "stage": record.stage, "attempt": self.trainer.clock.attempt, "terms": finite(record.terms), "watch": finite(record.watch),
+            "metrics": {}, "health": [], "speed": {k: round(v, 2) for k, v in record.speed.items()}, "skipped": record.skipped,
+        }  # fmt: skip
+        with watching(self.game):
+            event["watch"] |= finite(self.verdicts())
+            if self.judge is not None and (record.round % self.judge_every == 0 or at_end):
+                measured = self.judge.judge(fakes(self.data, self.game, self.configuration.watching.items, seed=1))["metrics"]
+                event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
+                event["skill"] = mean_skill(measured)
+                if event["skill"] is not None and (self.notes["skill"] is None or event["skill"] > self.notes["skill"]):
+                    self.notes |= {"skill": event["skill"], "best": True}
+            if self.preview_every and (record.round % self.preview_every == 0 or at_end):
+                self.preview(record.round)
+        event["health"] = [finding.code for finding in health.examine([*self.folder.events(), event])] if event["metrics"] or at_end else []
+        return event
+
+    def verdicts(self) -> dict[str, float]:
+        """The discriminator's accuracy on held-out and on generated items; remembers its calibration."""
+        if not (isinstance(self.game, Scores) and isinstance(self.game, Generates)):
+            return {}
+        part = self.data.held_out or "train"
+        real = {k: v[:256] for k, v in self.data.part(part).items()}
+        made = fakes(self.data, self.game, len(real["x"]), seed=2)
+        real_score, fake_score = (score_items(self.game, self.data.codec, batch) for batch in (real, made))
+        self.notes["calibration"] = asdict(calibrate(real_score, fake_score, part))
+        return accuracy(real_score, fake_score)
+
+    def preview(self, round: int) -> None:
+        """previews/000100.png for fixed noise."""
+        if not isinstance(self.game, Generates):
+            return
+        (self.folder.path / "previews").mkdir(exist_ok=True)
+        classes = len(self.game.space.labels) if tells(self.game) else 0
+        labels = torch.arange(min(classes, 20)).repeat_interleave(PER_LABEL) if classes else None
+        pictures = self.game.space.kind == "images"
+        n = len(labels) if labels is not None else 64 if pictures else 2500
+        items = self.data.codec.decode(sample(self.game, n, 0, labels))
+        drawn = {} if pictures else {"real": self.data.codec.decode(self.data.part("train")["x"][:2500]), "score": self.probability}
+        self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", None if labels is None else labels.numpy(), **drawn)
+
+    def probability(self, points) -> Any:
+        """Of being real, for points in the data's units: the heat map of a preview. None for games without a discriminator."""
+        if self.notes["calibration"] is None or tells(self.game):
+            return torch.full((len(points),), 0.5).numpy()
+        scores = score_items(self.game, self.data.codec, {"x": self.data.codec.compact(points)})
+        return Calibration(**self.notes["calibration"])(scores).numpy()
+
+    def consult(self) -> None:
+        """Says what the doctor found, each thing once."""
+        events = self.folder.events()
+        if events and events[-1]["health"]:
+            for finding in health.examine(events):
+                if finding.code not in self.codes:
+                    self.codes.add(finding.code)
+                    self.display.warn(f"{finding.code} since round {finding.since_round}: {finding.cause} {finding.advice[0]}")
+
+    # ---- checkpoints
+
+    def save(self) -> None:
+        """A checkpoint of this round, and the pointers to it."""
+        round = self.trainer.clock.round
+        best = bool(self.notes.pop("best", False))
+        target = self.folder.checkpoints_path / f"{round:06d}"
+        if self.leads:
+            notes = self.notes | {"events": self.folder.events_size()}
+            with files.new_folder(target) as folder:
+                save_trainer(self.trainer, folder, notes)
+                save_local(self.game, folder)
+            self.folder.point("last", target)
+            if best:
+                self.folder.point("best", target)
+            self.folder.prune()
+            self.folder.set_status("running", round, self.saved["rounds"])
+        if ranks.world() > 1:
+            dist.barrier()
+            if not self.leads:
+                save_local(self.game, target)
+
+    def restore(self) -> None:
+        """The state of the newest checkpoint that is whole; says so when a newer one is damaged."""
+        checkpoints = self.folder.checkpoints()
+        good = [c for c in checkpoints if whole(c)]
+        if not good:
+            raise UserError(f"{self.folder.path} has no checkpoint that is whole: the files are missing or cut short; train again")
+        if self.leads and good[-1] != checkpoints[-1]:
+            self.display.warn(f"checkpoint {checkpoints[-1].name} is damaged; going on from {good[-1].name}")
+        notes = load_trainer(self.trainer, good[-1])
+        self.notes |= {k: v for k, v in notes.items() if k != "events"}
+        if self.leads:
+            self.folder.drop_after(good[-1])
+            self.folder.cut_events(notes["events"])
+            self.codes = {code for event in self.folder.events() for code in event["health"]}
+
+    def go_back(self) -> None:
+        """To the last checkpoint, with another attempt: other randomness and half the learning rate."""
+        attempt = self.trainer.clock.attempt + 1
+        if attempt > ATTEMPTS:
+            raise WorkError(
+                f"training stays not finite after {ATTEMPTS} roll-backs: lower the learning rates, raise penalty.gamma, or look at the data with `inspect`"
+            )
+        if ranks.world() > 1:
+            dist.barrier()
+        self.restore()
+        for count in self.trainer.failing.values():
+            count.zero_()
+        self.trainer.meter.read()
+        self.trainer.clock = replace(self.trainer.clock, attempt=attempt)
+        self.display.warn(
+            f"{PATIENCE} moves in a row were not finite: back to round {self.trainer.clock.round}, attempt {attempt + 1}, learning rates x {0.5**attempt:g}"
+        )
+        self.save()
+
+    # ---- signals
+
+    @contextlib.contextmanager
+    def listening(self):
+        """Ctrl-C and SIGTERM end the round and save; a second one ends at once."""
+
+        def stop(signum, frame):
+            if self.signal:
+                raise KeyboardInterrupt
+            self.signal, self.trainer.stopped = signum, True
+
+        import threading
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for s, handler in before.items():
+                signal.signal(s, handler)
+
+
+def score_items(game: Game, codec, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Logits (n,) on the CPU of compact items, told their label where the game wants one; the game must be watched or settled."""
+    device = next(game.parameters()).device
+    scores = []
+    for first in range(0, len(batch["x"]), 256):
+        part = codec.expand({name: column[first : first + 256].to(device) for name, column in batch.items()})
+        scores.append(game.score(part["x"], part.get("y")).float().cpu())
+    return torch.cat(scores)
+
+
+def environment() -> dict[str, Any]:
+    """Versions and the machine, for recipe.json."""
+    import platform
+
+    import numpy
+
+    from sparring import __version__
+
+    return {
+        "sparring": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version(),
+        "system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count(), "world": ranks.world(),
+    }  # fmt: skip

@@ -1,0 +1,180 @@
+"""A run on disk as an object: what `sparring.load` gives. Opening one executes nothing from the folder."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparring.base.errors import UserError, nearest
+from sparring.modalities.kinds import load_codec
+from sparring.modalities.source import Codec
+from sparring.play.checkpoint import load_weights
+from sparring.play.game import Encodes, Game, Generates, Reconstructs, Scores
+from sparring.play.watching import sample, settle
+from sparring.recipes.recipe import Configuration
+from sparring.runs import health
+from sparring.runs.calibration import Calibration
+from sparring.runs.data import Data, reopen
+from sparring.runs.folder import Folder
+from sparring.runs.judging import FEWEST, fakes, judge_for, mean_skill, tells
+from sparring.runs.playing import score_items
+
+
+class Run:
+    """A trained game with its codec, log and measures. The weights are those of the best checkpoint, averaged and settled."""
+
+    def __init__(self, path: Path | str, checkpoint: str = "best"):
+        self.folder = Folder.existing(path)
+        self.which = checkpoint
+        self.configuration: Configuration = self.folder.configuration()
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.folder.recipe()['recipe']}, {self.status['state']})"
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """state (running, finished, interrupted, failed), round, rounds, pid, error."""
+        return self.folder.status()
+
+    @cached_property
+    def codec(self) -> Codec:
+        return load_codec(self.path / "codec")
+
+    @cached_property
+    def checkpoint(self) -> Path:
+        return self.folder.checkpoint(self.which)
+
+    @cached_property
+    def game(self) -> Game:
+        """On the CPU, in eval mode, ready to `render`; gradients are on, for projection and editing."""
+        game = self.configuration.game.build(space=self.codec.space)
+        load_weights(game, self.checkpoint)
+        game.eval()
+        if isinstance(game, Generates):
+            settle(game)
+        return game
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """From logits to probabilities; None for a checkpoint at which the discriminator was not watched yet."""
+        from sparring.base.files import read_json
+
+        saved = read_json(self.checkpoint / "clock.json")["notes"].get("calibration")
+        return Calibration(**saved) if saved else None
+
+    @cached_property
+    def data(self) -> Data:
+        """The data that it was trained on, opened again."""
+        return reopen(self.path, self.configuration.split)
+
+    # ---- samples
+
+    def label_numbers(self, n: int, label: str | int | list | np.ndarray | None, seed: int) -> np.ndarray | None:
+        """The class number of each of n samples: one label for all, one each, or drawn evenly; None for games that are not told."""
+        names = self.codec.space.labels
+        if not tells(self.game):
+            if label is not None:
+                raise UserError(f"{self.path} was not told labels: leave the label out" + (f" (its data have {', '.join(names)})" if names else ""))
+            return None
+        if label is None:
+            return np.arange(n) % len(names)
+        given = [label] * n if isinstance(label, (str, int)) else list(label)
+        if len(given) != n:
+            raise UserError(f"there are {len(given)} labels for {n} samples")
+        return np.array([self._number(one, names) for one in given])
+
+    def _number(self, label: Any, names: tuple[str, ...]) -> int:
+        if str(label) in names:
+            return names.index(str(label))
+        raise UserError(f"there is no label {str(label)!r}{nearest(str(label), names)}")
+
+    def sample(self, n: int = 1, *, seed: int = 0, label: str | int | list | np.ndarray | None = None, start: int = 0) -> np.ndarray:
+        """n items as people know them: pictures uint8 (n, h, w, c), points (n, d) in the data's units.
+
+        Item i is a function of (seed, i). `label`: one for all, or one each; without it labels take turns. UserError for an unknown one.
+        """
+        if n < 1:
+            raise UserError(f"cannot make {n} samples: ask for at least 1")
+        if not isinstance(self.game, Generates):
+            raise UserError(f"{self.path} holds a game that does not generate")
+        numbers = self.label_numbers(n, label, seed)
+        return self.codec.decode(sample(self.game, n, seed, None if numbers is None else torch.from_numpy(numbers), start))
+
+    # ---- verdicts
+
+    def score(self, items: np.ndarray, label: list | np.ndarray | None = None) -> np.ndarray:
+        """The probability in [0, 1] that each item is real, (n,), by the discriminator calibrated on held-out items.
+
+        `items` as `sample` gives them; `label` for games that are told labels (without it, the label that suits the item best).
+        """
+        return self.score_compact(self.codec.compact(items), label)
+
+    @torch.no_grad()
+    def score_compact(self, x: Tensor, label: list | np.ndarray | None = None) -> np.ndarray:
+        if not isinstance(self.game, Scores):
+            raise UserError(f"{self.path} holds a {self.configuration.game.kind}, which has no discriminator: it cannot score")
+        if self.calibration is None:
+            raise UserError(f"{self.path} has not been watched yet, so its scores are not calibrated: train it for some rounds")
+        if not tells(self.game):
+            logits = score_items(self.game, self.codec, {"x": x})
+        elif label is not None:
+            logits = score_items(self.game, self.codec, {"x": x, "y": torch.from_numpy(self.label_numbers(len(x), label, 0))})
+        else:
+            every = range(len(self.codec.space.labels))
+            logits = torch.stack([score_items(self.game, self.codec, {"x": x, "y": torch.full((len(x),), y)}) for y in every]).amax(0)
+        return self.calibration(logits).numpy()
+
+    # ---- autoencoders
+
+    @torch.no_grad()
+    def encode(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each item's latent posterior, (n, latent) each."""
+        if not isinstance(self.game, Encodes):
+            raise UserError(f"{self.path} holds a {self.configuration.game.kind}, which has no encoder")
+        mean, deviation = self.game.encode(self.codec.expand({"x": self.codec.compact(items)})["x"])
+        return mean.numpy(), deviation.numpy()
+
+    @torch.no_grad()
+    def reconstruct(self, items: np.ndarray) -> np.ndarray:
+        """Items through the bottleneck and back."""
+        if not isinstance(self.game, Reconstructs):
+            raise UserError(f"{self.path} holds a {self.configuration.game.kind}, which does not reconstruct")
+        return self.codec.decode(self.game.reconstruct(self.codec.expand({"x": self.codec.compact(items)})["x"]))
+
+    # ---- judging
+
+    def measure(
+        self,
+        data: str | None = None,
+        *,
+        metrics: tuple[str, ...] = (),
+        n: int | None = None,
+        inception: str | None = None,
+        seed: int = 1,
+    ) -> dict[str, Any]:
+        """The document of `measure --json`: generated items and held-out real ones (the test part), each against the same training items."""
+        held = self.data if data is None else reopen(self.path, self.configuration.split, data)
+        with torch.random.fork_rng(devices=[]):
+            judge = judge_for(held, "test", names=metrics, n=n, inception=inception)
+            if judge is None:
+                raise UserError(f"{held.text} has {len(held.rows['test'])} held-out items, measuring needs at least {FEWEST}: give more with --data")
+            with torch.no_grad():
+                document = judge.judge(fakes(held, self.game, judge.n, seed))
+        return {"run": str(self.path), "data": held.text, "checkpoint": self.checkpoint.name, **document, "skill": mean_skill(document["metrics"])}
+
+    def doctor(self) -> dict[str, Any]:
+        """What is wrong with this training and what to do: verdict and findings."""
+        return health.diagnosis(str(self.path), self.folder.events())
+
+    def report(self) -> Path:
+        """Rebuilds report.html and card.md; returns the report's path."""
+        from sparring.runs.report import write_report
+
+        return write_report(self)
