@@ -77,6 +77,7 @@ def test_a_file_of_the_right_digest_gives_2048_features(tmp_path, trunk, monkeyp
     assert torch.allclose(features, expected, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("save", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))])
 def test_a_pickled_payload_is_refused_and_never_run(tmp_path, save):
     file, trace = tmp_path / "weights.pth", tmp_path / "executed"

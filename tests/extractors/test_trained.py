@@ -10,6 +10,7 @@ from sparring.extractors.extractor import Numbers, extract, extract_cached
 from sparring.extractors.network import Backbone, augment
 from sparring.extractors.selfsupervised import contrast, selfsupervised
 from sparring.extractors.settings import Augmentation, Classifier, SelfSupervised
+from sparring.extractors.training import one_cycle
 from sparring.modalities.kinds import fit
 from sparring.modalities.open import open_data
 from sparring.modalities.settings import Images
@@ -51,6 +52,14 @@ def test_augmentation_that_changes_nothing_and_one_that_does():
     changed = augment(x, Augmentation())
     assert changed.shape == x.shape
     assert not torch.allclose(changed, x, atol=0.1)
+
+
+def test_one_cycle_rises_once_and_ends_at_zero():
+    rates = [one_cycle(t / 100) for t in range(1, 101)]
+    assert max(rates) == rates[24] == 1
+    assert rates[:25] == sorted(rates[:25])
+    assert rates[24:] == sorted(rates[24:], reverse=True)
+    assert rates[-1] == 0
 
 
 def test_contrast_against_its_formula():
@@ -104,16 +113,19 @@ def test_features_do_not_depend_on_the_mode_the_network_was_left_in():
 
 
 def test_self_supervised_features_know_more_about_digits_than_pixels(digits):
-    """Share of test digits whose nearest training digit shows the same figure."""
+    """Accuracy of a linear probe (ridge regression onto the labels) after an eighth of the usual length, on half of the data."""
     codec, training, held_out = digits
-    some = {name: rows[:1500] for name, rows in training.items()}
-    learned = selfsupervised("ssl", codec.space.shape, some, codec.expand, SelfSupervised(steps=80))
+    some = {name: rows[::2] for name, rows in training.items()}
+    learned = selfsupervised("ssl", codec.space.shape, some, codec.expand, SelfSupervised(steps=50))
 
-    def neighbours_agree(extractor):
-        known, asked = (extract(extractor, codec.expand, batch["x"]) for batch in (some, held_out))
-        return (some["y"][torch.cdist(asked, known).argmin(1)] == held_out["y"]).double().mean().item()
+    def probe(extractor):
+        known, asked = (extract(extractor, codec.expand, batch["x"]).double() for batch in (some, held_out))
+        known, asked = ((f - known.mean(0)) / (known.std(0) + 1e-3) for f in (known, asked))
+        target = torch.nn.functional.one_hot(some["y"]).double() - 0.1
+        weights = torch.linalg.solve(known.T @ known + 100 * torch.eye(known.shape[1]), known.T @ target)
+        return ((asked @ weights).argmax(1) == held_out["y"]).double().mean().item()
 
-    assert neighbours_agree(learned) > neighbours_agree(Numbers(codec.space.shape))
+    assert probe(learned) > probe(Numbers(codec.space.shape)) + 0.02
     assert learned.classify(codec.expand({"x": held_out["x"][:2]})["x"]) is None
 
 

@@ -32,6 +32,7 @@ def test_is_unbiased_and_not_clipped():
     assert abs(sum(values) / len(values)) < 0.1
 
 
+@pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance`")
 def test_equals_torchmetrics():
     kid = pytest.importorskip("torchmetrics.image.kid")
     g = torch.Generator().manual_seed(2)

@@ -1,6 +1,7 @@
 """A plain loop for networks that learn alone, and the cache of what they learned."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
@@ -13,6 +14,7 @@ from sparring.base.settings import Settings, to_json
 from sparring.extractors.extractor import content, read_tensors, write_tensors
 
 Batch = Mapping[str, Tensor]
+WARM_UP = 0.25
 VERSION = 1
 """to be raised when networks or loops change, so that the cache forgets what older ones learned"""
 
@@ -35,11 +37,10 @@ def train(network: Learns, data: Batch, expand: Callable[[dict], dict], *, steps
     n = len(data["x"])
     device = data["x"].device
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=0.05, fused=True)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.25)
     fast = device.type == "cuda" or (device.type == "cpu" and torch.cpu._is_avx512_bf16_supported())
     order = torch.empty(0, dtype=torch.long)
     network.train()
-    for _ in range(steps):
+    for step in range(steps):
         while len(order) < batch:
             order = torch.cat([order, torch.randperm(n)])
         rows, order = order[:batch], order[batch:]
@@ -48,9 +49,15 @@ def train(network: Learns, data: Batch, expand: Callable[[dict], dict], *, steps
             loss = sum(network.loss(floats).values())
         optimizer.zero_grad()
         loss.backward()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * one_cycle((step + 1) / steps)
         optimizer.step()
-        cycle.step()
     network.eval()
+
+
+def one_cycle(t: float) -> float:
+    """Part of the peak learning rate at the time t in (0, 1]: a cosine up over the first quarter, a cosine down to zero at the end."""
+    return (1 - math.cos(math.pi * t / WARM_UP)) / 2 if t < WARM_UP else (1 + math.cos(math.pi * (t - WARM_UP) / (1 - WARM_UP))) / 2
 
 
 def trained(make: Callable[[], N], learn: Callable[[N], None], data: Batch, settings: Settings, seed: int) -> N:

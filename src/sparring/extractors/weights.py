@@ -25,7 +25,8 @@ def tensors_only(path: Path, what: str) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as {what} ({str(error).splitlines()[0][:120]}): download it again") from None
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path} cannot be read as {what} ({why}): download it again") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path} holds something else than named tensors: give {what}")
     return state
