@@ -1,10 +1,13 @@
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from sparring.base import files
 from sparring.base.errors import UserError
 from sparring.base.space import ImageSpace, PointSpace
-from sparring.extractors.choose import extractors_for
+from sparring.extractors.choice import extractors_for
 from sparring.extractors.classifier import ClassifierExtractor, classifier
 from sparring.extractors.extractor import Numbers, extract, extract_cached
 from sparring.extractors.network import Backbone, augment
@@ -129,17 +132,26 @@ def test_self_supervised_features_know_more_about_digits_than_pixels(digits):
     assert learned.classify(codec.expand({"x": held_out["x"][:2]})["x"]) is None
 
 
-def test_the_choice_follows_the_data(monkeypatch):
+def test_the_choice_follows_the_data(monkeypatch, tmp_path):
     monkeypatch.setattr("sparring.extractors.classifier.train", lambda *_, **__: None)
     monkeypatch.setattr("sparring.extractors.selfsupervised.train", lambda *_, **__: None)
     x, y = noise(12, 1, 8, 8), torch.arange(12) % 2
-    labelled, plain = ImageSpace(shape=(1, 8, 8), labels=("a", "b")), ImageSpace(shape=(1, 8, 8))
+    labelled = SimpleNamespace(space=ImageSpace(shape=(1, 8, 8), labels=("a", "b")), expand=expand)
+    plain = SimpleNamespace(space=ImageSpace(shape=(1, 8, 8)), expand=expand)
+    points = SimpleNamespace(space=PointSpace(shape=(2,)), expand=lambda batch: batch)
     none = {"x": x[:0], "y": y[:0]}
-    assert extractors_for(labelled, {"x": x, "y": y}, none, expand, "things")["own"].name == "cnn-things"
-    assert extractors_for(plain, {"x": x}, none, expand, "things")["own"].name == "ssl-things"
-    points = extractors_for(PointSpace(shape=(2,)), {"x": torch.zeros(9, 2)}, {"x": torch.zeros(0, 2)}, lambda batch: batch, "ring")
-    assert points["own"].name == "coordinates"
-    assert points["own"].features(torch.ones(3, 2)).shape == (3, 2)
+
+    chosen = extractors_for(labelled, "things", {"x": x, "y": y}, none)
+    assert {role: extractor.name for role, extractor in chosen.items()} == {"own": "cnn-things", "numbers": "pixels"}
+    assert extractors_for(plain, "things", {"x": x}, none)["own"].name == "ssl-things"
+    coordinates = extractors_for(points, "ring", {"x": torch.zeros(9, 2)}, {"x": torch.zeros(0, 2)})["own"]
+    assert coordinates.name == "coordinates"
+    assert coordinates.features(torch.ones(3, 2)).shape == (3, 2)
+    with pytest.raises(UserError, match="there is no file"):
+        extractors_for(plain, "things", {"x": x}, none, inception=tmp_path / "absent.pth")
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(UserError, match="pip install"):
+        extractors_for(plain, "things", {"x": x}, none, names=["fd-efficientnet"])
 
 
 def test_numbers_shrink_pictures_by_averaging():

@@ -9,7 +9,7 @@ from sparring.base.errors import UserError
 from sparring.extractors.classifier import classifier
 from sparring.extractors.extractor import Numbers
 from sparring.extractors.settings import Classifier
-from sparring.metrics.catalogue import METRICS, named
+from sparring.metrics.catalogue import FEATURES, METRICS, named
 from sparring.metrics.judge import Judge
 from sparring.modalities.kinds import fit
 from sparring.modalities.open import open_data
@@ -139,6 +139,13 @@ def test_points_without_known_modes(points):
     assert report["metrics"].keys() == {"wasserstein", "fd", "kid", "precision", "recall", "density", "coverage", "copies"}
     assert report["metrics"]["copies"]["value"] < 0.05
     assert report["metrics"]["fd"]["protocol"]["extractor"] == "coordinates"
+
+
+def test_an_extractor_that_is_given_is_used(pictures):
+    numbers = pictures.judge.extractors["numbers"]
+    extractors = {"own": numbers, "numbers": numbers, "inception": numbers}
+    judge = Judge(pictures.codec, pictures.training, pictures.held_out, extractors)
+    assert [metric.name for metric in judge.metrics] == [*FEATURES, "fid"]
 
 
 def test_an_unknown_metric_is_named_with_the_nearest():

@@ -1,35 +1,56 @@
-"""Which extractors look at which data."""
+"""Which extractors judge which data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
-from torch import Tensor
-
+from sparring.base.space import Space
 from sparring.extractors.classifier import classifier
 from sparring.extractors.extractor import Extractor, Numbers
 from sparring.extractors.selfsupervised import selfsupervised
-from sparring.modalities.source import Codec
+from sparring.extractors.training import Batch
+
+
+class Expands(Protocol):
+    """What extractors need of a codec."""
+
+    space: Space
+
+    def expand(self, batch: Batch) -> Batch: ...
 
 
 def extractors_for(
-    codec: Codec, name: str, training: Mapping[str, Tensor], test: Mapping[str, Tensor], *, names: Iterable[str] = (), inception: str | None = None
+    codec: Expands,
+    name: str,
+    training: Batch,
+    held_out: Batch,
+    *,
+    names: Iterable[str] = (),
+    inception: str | Path | None = None,
+    seed: int = 0,
 ) -> dict[str, Extractor]:
-    """Extractors by role, trained or from the cache: `own` (a classifier where there are labels, else self-supervised; coordinates
-    for points), `numbers`, and those that metrics asked for by name (`names`) or a weights file (`inception`) call for."""
-    numbers = Numbers(codec.space.shape)
-    if codec.space.kind != "images":
-        return {"own": numbers, "numbers": numbers}
-    if codec.space.labels and len(codec.space.labels) > 1:
-        own = classifier(f"cnn-{name}", codec.space.shape, len(codec.space.labels), training, test, codec.expand)
-    else:
-        own = selfsupervised(f"selfsupervised-{name}", codec.space.shape, training, codec.expand)
-    found: dict[str, Extractor] = {"own": own, "numbers": numbers}
-    if any(metric.replace("-", "_") == "fd_efficientnet" for metric in names):
-        from sparring.extractors.efficientnet import EfficientNetLite0
+    """The extractors that judge data called `name`, by role. training, held_out: compact batches.
 
-        found["efficientnet"] = EfficientNetLite0()
-    if inception is not None:
+    own: for pictures `cnn-<name>`, a classifier trained on the training items' labels, or without at least two labels `ssl-<name>`,
+    trained without; for points their coordinates. Trained once (half a minute to a minute on one core) and kept in the cache.
+    numbers: the items' own numbers. For pictures also efficientnet, when a metric that looks through it is among `names`, and
+    inception, when its weights file is given; UserError when they cannot be had.
+    """
+    shape = codec.space.shape
+    numbers = Numbers(shape)
+    if codec.space.kind == "points":
+        return {"own": numbers, "numbers": numbers}
+    fixed: dict[str, Extractor] = {}
+    if inception is not None:  # files of the user first: what is wrong with them should not take a minute to say
         from sparring.extractors.inception import Inception
 
-        found["inception"] = Inception(Path(inception))
-    return found
+        fixed["inception"] = Inception(Path(inception))
+    if any("efficientnet" in metric for metric in names):
+        from sparring.extractors.efficientnet import EfficientNetLite0
+
+        fixed["efficientnet"] = EfficientNetLite0()
+    if "y" in training and len(training["y"].unique()) > 1:
+        own = classifier(f"cnn-{name}", shape, len(codec.space.labels), training, held_out, codec.expand, seed=seed)
+    else:
+        own = selfsupervised(f"ssl-{name}", shape, training, codec.expand, seed=seed)
+    return {"own": own, "numbers": numbers} | fixed

@@ -89,11 +89,11 @@ MIXTURE = ("modes", "hq", "kl", "js", "radius", "wasserstein")
 FEATURES = ("fd", "kid", "precision", "recall", "density", "coverage", "label_accuracy", "copies")
 
 
-def usual(kind: str, has_modes: bool) -> tuple[str, ...]:
-    """Names of the metrics that a kind of data is judged by when nobody asks for others."""
+def usual(kind: str, has_modes: bool, roles: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the metrics that a kind of data is judged by when nobody asks for others: those of extractors beyond the usual ones too."""
     if kind == "points":
         return MIXTURE if has_modes else ("wasserstein", *FEATURES)
-    return FEATURES
+    return FEATURES + tuple(name for name, metric in METRICS.items() if set(metric.views) & (set(roles) - {"own", "numbers"}))
 
 
 def named(names: Iterable[str]) -> list[Metric]:

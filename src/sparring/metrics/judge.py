@@ -32,7 +32,7 @@ class Judge:
 
     training, held_out: compact batches {"x": (n, ...), "y": (n,) when labelled} as `codec.encode` gives them.
     extractors: by role: own, numbers, and perhaps efficientnet and inception.
-    names: metrics, by default those usual for the data.
+    names: metrics, by default those usual for the data and the extractors.
     density: the mixture that the data come from, where it is known (`.means` (m, d), `.sigma`).
     n: the most items judged, by default 1,500 (2,500 points of a known mixture).
 
@@ -55,7 +55,7 @@ class Judge:
     ):
         self.codec, self.extractors, self.seed = codec, extractors, seed
         has_modes = getattr(density, "means", None) is not None
-        self.metrics = named(names if names is not None else usual(codec.space.kind, has_modes))
+        self.metrics = named(names if names is not None else usual(codec.space.kind, has_modes, extractors))
         self.n = n or (PROTOCOL_ITEMS if has_modes else REFERENCE)
         self.training_items = len(training["x"])
         self.reference = self._items(self._some(training, max(self.n, REFERENCE), "reference"), density=density, kept=True)
