@@ -45,7 +45,7 @@ def classifier(
 ) -> ClassifierExtractor:
     """A classifier trained on compact training items {"x": (n, c, h, w), "y": (n,)}, or the one in the cache.
 
-    `test_accuracy` is measured on the held-out items, when there are any.
+    `test_accuracy` is measured on the held-out items, when there are labelled ones.
     """
     steps = settings.steps if settings.steps != "auto" else min(6000, max(800, 3 * len(training["x"]) // settings.batch))
     extractor = trained(
@@ -55,7 +55,7 @@ def classifier(
         settings,
         seed,
     )
-    if len(held_out["x"]):
+    if "y" in held_out and len(held_out["x"]):
         extractor.test_accuracy = accuracy(extractor, held_out, expand)
     return extractor
 
