@@ -22,8 +22,6 @@ class Hardware(Settings):
     """of the networks' arithmetic inside a loss; weights, penalties' norms and metrics are always fp32"""
     channels_last: Annotated[bool | Auto, Rule("true for pictures")] = "auto"
     """memory layout of convolutions"""
-    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("ram, or disk (memory-mapped) for data larger than half the free memory")] = "auto"
-    """where the encoded data are kept"""
     chunks: int = Field(1, gt=0)
     """parts that a batch is computed in, when memory is short"""
 

@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from sparring.base import files
+from sparring.base.devices import free_memory
 from sparring.base.errors import UserError, WorkError
 from sparring.base.settings import dump
 from sparring.modalities.image_files import File, Labels, Store, in_order, labels_of, pictures, store_of
@@ -275,10 +276,11 @@ def mapped(file: Path) -> np.ndarray:
     return np.load(file, mmap_mode="c", allow_pickle=False)
 
 
-def gathered(pixels: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
-    """Those rows of a map in memory; as a map of its own, cached, when they would take more than half of the free memory."""
+def gathered(pixels: np.ndarray, rows: np.ndarray | None, memory: str = "auto") -> np.ndarray:
+    """Those rows of a map: in memory, or as a map of its own in the cache; `auto` takes disk for more than half of the free memory."""
     size = (len(pixels) if rows is None else len(rows)) * pixels[0].nbytes
-    if not isinstance(pixels, np.memmap) or size <= free_memory() / 2:
+    disk = memory == "disk" or (memory == "auto" and size > free_memory() / 2)
+    if not isinstance(pixels, np.memmap) or not disk:
         return np.array(pixels, order="C") if rows is None else np.ascontiguousarray(pixels[rows])
     if rows is None:
         return pixels
@@ -296,16 +298,6 @@ def gathered(pixels: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     """The head of an .npy file of bytes; its rows may follow in pieces."""
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-
-
-def free_memory() -> int:
-    """Bytes that can be taken without swapping."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        return next(int(line.split()[1]) * 1024 for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))
-    if hasattr(os, "sysconf"):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return 4 * 2**30
 
 
 def _by_chunks(function: Callable, names: list[str], arguments: tuple, title: str) -> Iterator[Any]:

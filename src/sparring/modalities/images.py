@@ -53,7 +53,7 @@ class ImageCodec(Codec):
     def encode(self, source: ImageSource, rows: np.ndarray | None = None) -> dict[str, Tensor]:
         """{"x": (n, c, h, w) uint8, "y": (n,) int64 where both sides have labels}. "x" stays on disk, memory-mapped, when it
         would take more than half of the free memory. UserError for labels that the codec does not know."""
-        batch = {"x": torch.from_numpy(gathered(source.pixels(self.encoding), rows))}
+        batch = {"x": torch.from_numpy(gathered(source.pixels(self.encoding), rows, self.encoding.memory))}
         if self.space.labels and source.labels is not None:
             y = self._numbers(source)
             batch["y"] = torch.from_numpy(y if rows is None else y[rows])
