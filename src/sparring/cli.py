@@ -54,7 +54,8 @@ def _alias(argument: str) -> str:
 
 
 def _run(given: list[str]) -> int:
-    parser = Parser(prog="sparring", description="Train, judge, explain and ship generative adversarial networks and their relatives.", allow_abbrev=False)
+    about = "Train, judge, explain and ship generative adversarial networks and their relatives."
+    parser = Parser(prog="sparring", description=about, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"sparring {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, (_, add, summary) in COMMANDS.items():
@@ -144,9 +145,13 @@ def _add_show(parser):
 def _show(options):
     from sparring.service import show
 
-    document = show(options.recipe, options.data)
-    _emit(options, document, lambda d: [f"{d['recipe']}: {d['summary']}", f"takes {' or '.join(d['takes'])}{' with labels' if d['needs labels'] else ''}",
-                                        *(f"  {paper}" for paper in d["papers"]), "", *_setting_lines(d["settings"])])  # fmt: skip
+    def lines(document):
+        yield f"{document['recipe']}: {document['summary']}"
+        yield f"takes {' or '.join(document['takes'])}{' with labels' if document['needs labels'] else ''}"
+        yield from (f"  {paper}" for paper in document["papers"])
+        yield from ("", *_setting_lines(document["settings"]))
+
+    _emit(options, show(options.recipe, options.data), lines)
 
 
 def _setting_lines(settings: list[dict]) -> list[str]:
@@ -248,7 +253,11 @@ def _train(options):
     if options.dry_run:
         _emit(options, plan.describe(), _plan_lines)
         return
-    _work(lambda display: service.carry_out(plan, minutes=options.minutes, began=began, from_run=options.from_run, display=display), plan.path, options)
+
+    def work(display):
+        service.carry_out(plan, minutes=options.minutes, began=began, from_run=options.from_run, display=display)
+
+    _work(work, plan.path, options)
 
 
 def _plan_lines(document):

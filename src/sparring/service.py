@@ -124,6 +124,8 @@ class Plan:
     data: "Data"
     seed: int
     path: Path
+    numbered: bool
+    """whether the path was chosen here: the next number is as good"""
 
     def describe(self) -> dict[str, Any]:
         """What `--dry-run` prints."""
@@ -154,13 +156,15 @@ def plan(
 ) -> Plan:
     """Resolves a training: the recipe's configuration for these data, then the file `config`, then `settings` (dotted paths), then
     what is still `auto`. Raises UserError for anything wrong before anything is written."""
+    import torch
+
     from sparring.runs.data import prepare
     from sparring.runs.folder import claim, new_run_path
 
     recipe = find(recipe_name)
     settings = dict(settings or {})
     from_file = _configuration_part(read(Path(config))) if config else None
-    check_names(recipe, settings, from_file)
+    check_names(recipe, settings, from_file, str(config))
     encoding = {k.removeprefix("encoding."): v for k, v in _flat(from_file.get("encoding", {}) if from_file else {}).items()}
     names = {"resolution", "fit", "channels", "standardise"}
     encoding |= {k.removeprefix("encoding."): v for k, v in settings.items() if k.startswith("encoding.") or k in names}
@@ -170,22 +174,21 @@ def plan(
         configuration = load(Configuration, _merged(dump(configuration), from_file), str(config))
     changes = settings | ({"hardware.device": device} if device else {}) | ({"rounds": rounds} if rounds is not None else {})
     configuration = override(configuration, changes)
-    if rounds is not None and rounds < 1:
-        raise UserError("--rounds must be at least 1")
     hardware, why = devices.resolve(configuration.hardware, pictures=isinstance(facts.space, ImageSpace))
+    torch.set_num_threads(hardware.threads)
     why = {f"hardware.{k}": v for k, v in why.items()} | {f"encoding.{k}": v for k, v in getattr(codec, "why", {}).items()}
     configuration = configuration.model_copy(update={"hardware": hardware, "encoding": codec.encoding})
     prepared = prepare(full, source, codec, configuration.split)
     path = Path(run) if run is not None else new_run_path(Path("runs"), recipe.name, source.name)
     claim(path)
-    return Plan(recipe, configuration, why, prepared, seed, path)
+    return Plan(recipe, configuration, why, prepared, seed, path, numbered=run is None)
 
 
-def check_names(recipe: Recipe, settings: Mapping[str, Any], from_file: Mapping | None) -> None:
+def check_names(recipe: Recipe, settings: Mapping[str, Any], from_file: Mapping | None, name: str) -> None:
     """Unknown settings are refused before data are read, on the recipe's example."""
     configuration = configure(recipe, Facts(example_space(recipe)))
     if from_file:
-        configuration = load(Configuration, _merged(dump(configuration), from_file))
+        configuration = load(Configuration, _merged(dump(configuration), from_file), name)
     from sparring.modalities.settings import Encoding
 
     for kind in recipe.modalities:
@@ -217,15 +220,14 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
     `from_run`, where it is given)."""
     from sparring.play.checkpoint import load_weights, save_local, save_trainer
     from sparring.runs.data import save
-    from sparring.runs.folder import Folder
+    from sparring.runs.folder import Folder, reserve
     from sparring.runs.playing import environment, make_trainer
 
     trainer = make_trainer(plan.configuration, plan.data, plan.seed)
     if from_run is not None:
         load_weights(trainer.game, Folder.existing(from_run).checkpoint("best"))
     if ranks.rank() == 0:
-        if plan.path.is_dir():
-            plan.path.rmdir()                            # `claim` made sure that it is empty
+        plan.path = reserve(plan.path, plan.numbered)
         with files.new_folder(plan.path) as folder:
             document = Folder.recipe_document(
                 plan.recipe.name, plan.configuration, plan.why, plan.seed, plan.configuration.rounds, **environment()
@@ -234,9 +236,10 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
             save(plan.data, folder)
             first = folder / "checkpoints" / "000000"
             first.mkdir(parents=True)
-            save_trainer(trainer, first, {"seconds": 0.0, "skill": None, "calibration": None, "events": 0})
+            save_trainer(trainer, first, {"seconds": 0.0, "skill": None, "best": None, "calibration": None, "events": 0})
             save_local(trainer.game, first)
             files.write(folder / "last", "000000\n")
+    ranks.wait()
 
 
 def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:
@@ -303,10 +306,16 @@ def train(
     began = time.perf_counter()
     if rounds is not None and minutes is not None:
         raise UserError("give --rounds or --minutes, not both")
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise UserError("--minutes must be above 0")
+    check_length(rounds, minutes)
     planned = plan(recipe, data, run=run, rounds=rounds, seed=seed, settings=settings, config=config, device=device)
     return carry_out(planned, minutes=minutes, began=began, from_run=from_run, display=display)
+
+
+def check_length(rounds: int | None, minutes: float | None) -> None:
+    if rounds is not None and rounds < 1:
+        raise UserError("--rounds must be at least 1")
+    if minutes is not None and not 0 < minutes < float("inf"):
+        raise UserError("--minutes must be above 0")
 
 
 def carry_out(planned: Plan, *, minutes: float | None, began: float, from_run: str | Path | None = None, display: "Display | None" = None) -> "Run":
@@ -357,6 +366,7 @@ def resume(
     from sparring.runs.run import Run
 
     display = display or Quiet()
+    check_length(rounds, minutes)
     folder = Folder.existing(path)
     saved = folder.recipe()
     done = folder.status()["round"]
@@ -371,6 +381,8 @@ def resume(
         with folder.lock:
             files.write_json(folder.path / "recipe.json", saved | {"rounds": total})
     if folder.status()["state"] == "finished" and total == saved["rounds"]:
+        if not (folder.path / "report.html").exists():
+            return conclude(folder.path, display)
         display.note(f"{path} is finished ({done} rounds): give --rounds to go on, or use `sparring sample`")
         return Run(path)
     display.begin(total, done)
@@ -462,8 +474,11 @@ def machine() -> dict[str, Any]:
     extras = {"demo": "mlxtend", "judge": "efficientnet_lite_pytorch", "track": "tensorboardX"}
     findings = []
     if importlib.util.find_spec("torchvision") is not None:
-        findings.append({"code": "torchvision", "severity": "warning", "since_round": 0, "evidence": {}, "cause": "torchvision is installed: a build "
-            "that does not match torch breaks other packages at import; Sparring does not use it.", "advice": ["pip uninstall torchvision"]})  # fmt: skip
+        cause = "torchvision is installed: a build that does not match torch breaks other packages at import, and Sparring does not use it."
+        advice = ["pip uninstall torchvision"]
+        cause = "torchvision is installed: a build that does not match torch breaks other packages at import, and Sparring does not use it."
+        advice = ["pip uninstall torchvision"]
+        findings.append({"code": "torchvision", "severity": "warning", "since_round": 0, "evidence": {}, "cause": cause, "advice": advice})
     return {
         "run": None, "verdict": "warning" if findings else "healthy", "findings": findings, "sparring": sparring.__version__,
         "torch": torch.__version__, "device": device, "cores": os.cpu_count(), "fastest threads": threads,

@@ -45,6 +45,14 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is damaged ({error}): restore it or start a new run") from None
 
 
+def read_record(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object with these keys at least; UserError otherwise."""
+    record = read_json(path)
+    if not isinstance(record, dict) or not set(keys) <= record.keys():
+        raise UserError(f"{path} is damaged (it must hold {', '.join(keys)}): restore it or start a new run")
+    return record
+
+
 def sync_folder(folder: Path) -> None:
     """Makes renames inside a folder durable, where the platform can."""
     if os.name == "posix":

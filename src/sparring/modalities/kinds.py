@@ -26,8 +26,13 @@ def save_codec(codec: Codec, folder: Path) -> None:
 
 
 def load_codec(folder: Path) -> Codec:
-    kind = files.read_json(folder / "kind.json").get("kind")
-    if kind not in CODECS:
+    """A run's codec; UserError when its files are missing or damaged."""
+    kind = files.read_record(folder / "kind.json", "kind")["kind"]
+    if not isinstance(kind, str) or kind not in CODECS:
         raise UserError(f"{folder} is for a modality called {kind!r} that this version does not have")
     module, _, name = CODECS[kind].partition(":")
-    return getattr(importlib.import_module(module), name).load(folder)
+    codec = getattr(importlib.import_module(module), name)
+    try:
+        return codec.load(folder)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{folder / 'codec.json'} is damaged ({type(error).__name__}: {error}): restore it or start a new run") from None

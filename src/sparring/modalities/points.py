@@ -221,9 +221,12 @@ class PointCodec(Codec):
         files.write(path, draw(items, real, score if len(self.mean) == 2 else None))
 
     def baseline(self, compact: Tensor, n: int, seed: int) -> Tensor:
-        """Every column drawn by itself from its training values."""
+        """One gaussian with the training items' mean and covariance (independent columns would be the true density of a grid)."""
         draw = generator("baseline", seed)
-        return torch.stack([c[torch.randint(len(c), (n,), generator=draw)] for c in compact.T], 1)
+        x = compact.double()
+        values, vectors = torch.linalg.eigh(torch.cov(x.T).reshape(x.shape[1], x.shape[1]))
+        z = torch.randn(n, x.shape[1], generator=draw, dtype=torch.float64) * values.clamp_min(0).sqrt()
+        return (z @ vectors.T + x.mean(0)).float()
 
     def spoil(self, compact: Tensor, seed: int) -> Tensor:
         """Noise as large as the data."""
@@ -231,7 +234,8 @@ class PointCodec(Codec):
 
     def save(self, folder: Path) -> None:
         content = {
-            "encoding": dump(self.encoding), "space": dump(self.space), "mean": self.mean.tolist(), "scale": self.scale.tolist(), "columns": self.columns,
+            "encoding": dump(self.encoding), "space": dump(self.space), "columns": self.columns,
+            "mean": self.mean.tolist(), "scale": self.scale.tolist(),
         }  # fmt: skip
         (folder / "codec.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
 

@@ -23,10 +23,15 @@ from sparring.play.trainer import Trainer
 
 def save_trainer(trainer: Trainer, folder: Path, notes: dict[str, Any] | None = None) -> None:
     """Writes a whole training into an existing folder; `notes` are plain values kept in clock.json."""
-    clock = {"clock": asdict(trainer.clock), "failing": {k: int(v) for k, v in trainer.failing.items()}, "notes": notes or {}}
     write_tensors(folder / "weights.safetensors", weights(trainer.game))
     write_tensors(folder / "optimizers.safetensors", optimizer_state(trainer))
-    files.write_json(folder / "clock.json", clock)
+    save_clock(trainer, folder, notes)
+
+
+def save_clock(trainer: Trainer, folder: Path, notes: dict[str, Any] | None = None) -> None:
+    """Writes the plain values only: for a checkpoint whose tensors are those of the trainer."""
+    failing = {k: int(v) for k, v in trainer.failing.items()}
+    files.write_json(folder / "clock.json", {"clock": asdict(trainer.clock), "failing": failing, "notes": notes or {}})
 
 
 def save_local(game: Game, folder: Path) -> None:
@@ -42,6 +47,7 @@ def load_trainer(trainer: Trainer, folder: Path) -> dict[str, Any]:
     saved = read_tensors(folder / "optimizers.safetensors")
     for player, name, parameter in _named(trainer):
         state, prefix = trainer.optimizers[player].state[parameter], f"{player}/{name}/"
+        state.clear()                                # a checkpoint at round 0 has no moments yet
         for key in [k for k in saved if k.startswith(prefix)]:
             state[key.removeprefix(prefix)] = in_layout_of(parameter, saved[key])
     clock = files.read_json(folder / "clock.json")

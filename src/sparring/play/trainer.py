@@ -40,6 +40,7 @@ class Trainer:
     """Plays a game on a stream of batches.
 
     The loop is a generator: `for record in Trainer(game, data).rounds(1000)` yields a record a tick and reads the device nowhere else.
+    While a trainer holds a game, weights take no gradients outside moves; `game.requires_grad_(True)` gives them back.
     """
 
     def __init__(
@@ -98,7 +99,10 @@ class Trainer:
         last, start, began = self.clock.round + n, time.perf_counter(), self.clock
         while self.clock.round < last and self.stage() is not None and not self.stopped:
             self.play_round()
-            if self.clock.due(every) or self.clock.round == last or self.stopped or self.stage() is None:
+            tick = self.clock.due(every) or self.clock.round == last or self.stage() is None
+            if ranks.world() > 1:                             # processes agree at ticks, so that all stop after the same round
+                self.stopped = tick and bool(ranks.highest(self.stopped))
+            if tick or self.stopped:
                 yield self.record(began, time.perf_counter() - start)
                 start, began = time.perf_counter(), self.clock        # what the caller did in between is not counted
 

@@ -129,5 +129,5 @@ def no_progress(events: Events) -> Finding | None:
     return Finding(
         "no-progress", "warning", seen[half][0], {"skill before": before, "skill since": after},
         "Quality has not improved for half of the run and is far from that of real items.",
-        ("Train longer, or with a larger learning rate.", "Raise the networks' width.", "Look at the samples: the metric's floor is what real items get."),
+        ("Train longer, or with a larger learning rate.", "Raise the networks' width.", "Look at the samples and at the findings above."),
     )  # fmt: skip

@@ -5,16 +5,17 @@ import os
 import signal
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from sparring.base import devices, files, ranks
 from sparring.base.errors import UserError, WorkError
-from sparring.base.seeding import seed_of
-from sparring.play.checkpoint import load_trainer, save_local, save_trainer
+from sparring.base.seeding import generator, seed_of
+from sparring.play.checkpoint import load_trainer, save_clock, save_local, save_trainer
 from sparring.play.game import Game, Generates, Scores
+from sparring.play.optimizers import CAUTION
 from sparring.play.stream import Stream
 from sparring.play.trainer import Record, Trainer
 from sparring.play.watching import sample, watching
@@ -31,6 +32,8 @@ PATIENCE = 5
 """moves in a row that are not finite before the run goes back to a checkpoint"""
 ATTEMPTS = 4
 """roll-backs before the run gives up"""
+VERDICTS = 256
+"""held-out and generated items that the discriminator is asked about at a tick"""
 PER_LABEL = 10
 """items of each label in a preview"""
 
@@ -38,8 +41,9 @@ PER_LABEL = 10
 class Interrupted(Exception):
     """A signal ended the run after a checkpoint was saved."""
 
-    def __init__(self, signum: int):
-        self.code = 128 + signum
+    def __init__(self, signum: int, path: Path):
+        super().__init__(f"interrupted; `sparring resume {path}` goes on")
+        self.code, self.path = 128 + signum, path
 
 
 def make_trainer(configuration: Configuration, data: Data, seed: int) -> Trainer:
@@ -69,9 +73,10 @@ class Playing:
         self.trainer = trainer or make_trainer(self.configuration, data, self.saved["seed"])
         self.game: Game = self.trainer.game
         self.leads = ranks.rank() == 0
-        self.notes: dict[str, Any] = {"seconds": 0.0, "skill": None, "calibration": None}
+        self.notes: dict[str, Any] = {"seconds": 0.0, "skill": None, "best": None, "calibration": None}
+        self.improved = False
         self.codes: set[str] = set()
-        self.signal = 0
+        self.signal, self.looping = 0, False
         watch = self.configuration.watching
         length = self.configuration.rounds
         self.tick = max(1, length // 200) if watch.tick == "auto" else watch.tick
@@ -87,20 +92,21 @@ class Playing:
 
     def play(self, stop_after: float | None = None) -> None:
         """Plays to the recorded length. `stop_after`: seconds after which it stops early, as if interrupted."""
-        with self.folder.lock if self.leads else contextlib.nullcontext():
+        with self.folder.lock if self.leads else contextlib.nullcontext(), self.listening():
+            if self.leads:
+                self.folder.sweep()
             self.restore()
             total, board = self.saved["rounds"], TensorBoard(self.folder.path)
-            if self.leads:
-                self.prepare()
-                self.folder.set_status("running", self.trainer.clock.round, total)
             try:
-                with self.listening():
-                    deadline = None if stop_after is None else time.monotonic() + stop_after
-                    self.loop(total, board, deadline)
                 if self.leads:
-                    state = "finished" if self.trainer.clock.round >= total or self.trainer.stage() is None else "interrupted"
-                    self.folder.set_status(state, self.trainer.clock.round, total)
-            except Interrupted:
+                    self.prepare()
+                    self.folder.set_status("running", self.trainer.clock.round, total)
+                self.looping = True
+                deadline = None if stop_after is None else time.monotonic() + stop_after
+                self.loop(total, board, deadline)
+                if self.leads:
+                    self.folder.set_status("finished" if self.over(total) else "interrupted", self.trainer.clock.round, total)
+            except (Interrupted, KeyboardInterrupt):
                 if self.leads:
                     self.folder.set_status("interrupted", self.trainer.clock.round, total)
                 raise
@@ -112,6 +118,9 @@ class Playing:
             finally:
                 board.close()
                 self.display.close()
+
+    def over(self, total: int) -> bool:
+        return self.trainer.clock.round >= total or self.trainer.stage() is None
 
     def prepare(self) -> None:
         """What watching needs, before the first round: extractors are trained or fetched here."""
@@ -131,7 +140,7 @@ class Playing:
                     self.go_back()
                     again = True
                     break
-                at_end = self.trainer.clock.round >= total or self.trainer.stage() is None
+                at_end = self.over(total)
                 if self.leads:
                     event = self.look(record, at_end)
                     self.folder.append_event(event)
@@ -140,12 +149,17 @@ class Playing:
                     self.consult()
                     if deadline is not None and time.monotonic() > deadline:
                         self.trainer.stopped = True
-                    late = time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
-                if at_end or self.trainer.stopped or (self.leads and late) or "best" in self.notes:
+                    due = self.improved or time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
+                # a checkpoint in a row of failing moves may be what a roll-back wants to leave behind
+                if at_end or self.trainer.stopped or (self.leads and due and not record.in_a_row):
                     self.save()
                     saved_at = time.monotonic()
-                if self.signal:
-                    raise Interrupted(self.signal)
+                if at_end:
+                    return
+        if self.signal:
+            if self.leads and self.folder.checkpoints()[-1].name != f"{self.trainer.clock.round:06d}":
+                self.save()
+            raise Interrupted(self.signal, self.folder.path)
 
     # ---- looking
 
@@ -165,7 +179,8 @@ class Playing:
                 event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
                 event["skill"] = mean_skill(measured)
                 if event["skill"] is not None and (self.notes["skill"] is None or event["skill"] > self.notes["skill"]):
-                    self.notes |= {"skill": event["skill"], "best": True}
+                    self.notes |= {"skill": event["skill"], "best": f"{record.round:06d}"}
+                    self.improved = True
             if self.preview_every and (record.round % self.preview_every == 0 or at_end):
                 self.preview(record.round)
         event["health"] = [finding.code for finding in health.examine([*self.folder.events(), event])] if event["metrics"] or at_end else []
@@ -176,7 +191,8 @@ class Playing:
         if not (isinstance(self.game, Scores) and isinstance(self.game, Generates)):
             return {}
         part = self.data.held_out or "train"
-        real = {k: v[:256] for k, v in self.data.part(part).items()}
+        some = torch.randperm(len(self.data.part(part)["x"]), generator=generator("verdicts"))[:VERDICTS]      # data may be sorted by label
+        real = {k: v[some] for k, v in self.data.part(part).items()}
         made = fakes(self.data, self.game, len(real["x"]), seed=2)
         real_score, fake_score = (score_items(self.game, self.data.codec, batch) for batch in (real, made))
         self.notes["calibration"] = asdict(calibrate(real_score, fake_score, part))
@@ -216,7 +232,6 @@ class Playing:
     def save(self) -> None:
         """A checkpoint of this round, and the pointers to it."""
         round = self.trainer.clock.round
-        best = bool(self.notes.pop("best", False))
         target = self.folder.checkpoints_path / f"{round:06d}"
         if self.leads:
             notes = self.notes | {"events": self.folder.events_size()}
@@ -224,14 +239,14 @@ class Playing:
                 save_trainer(self.trainer, folder, notes)
                 save_local(self.game, folder)
             self.folder.point("last", target)
-            if best:
+            if self.improved:
                 self.folder.point("best", target)
             self.folder.prune()
             self.folder.set_status("running", round, self.saved["rounds"])
-        if ranks.world() > 1:
-            dist.barrier()
-            if not self.leads:
-                save_local(self.game, target)
+        self.improved = False
+        ranks.wait()
+        if not self.leads:
+            save_local(self.game, target)
 
     def restore(self) -> None:
         """The state of the newest checkpoint that is whole; says so when a newer one is damaged."""
@@ -245,6 +260,9 @@ class Playing:
         self.notes |= {k: v for k, v in notes.items() if k != "events"}
         if self.leads:
             self.folder.drop_after(good[-1])
+            for which, name in (("last", good[-1].name), ("best", self.notes["best"])):        # a kill may have come before these
+                if name and (self.folder.checkpoints_path / name).is_dir():
+                    self.folder.point(which, self.folder.checkpoints_path / name)
             self.folder.cut_events(notes["events"])
             self.codes = {code for event in self.folder.events() for code in event["health"]}
 
@@ -252,30 +270,28 @@ class Playing:
         """To the last checkpoint, with another attempt: other randomness and half the learning rate."""
         attempt = self.trainer.clock.attempt + 1
         if attempt > ATTEMPTS:
-            raise WorkError(
-                f"training stays not finite after {ATTEMPTS} roll-backs: lower the learning rates, raise penalty.gamma, or look at the data with `inspect`"
-            )
-        if ranks.world() > 1:
-            dist.barrier()
+            advice = "lower the learning rates, raise penalty.gamma, or look at the data with `sparring inspect`"
+            raise WorkError(f"training stays not finite after {ATTEMPTS} roll-backs: {advice}")
+        ranks.wait()
         self.restore()
         for count in self.trainer.failing.values():
             count.zero_()
         self.trainer.meter.read()
         self.trainer.clock = replace(self.trainer.clock, attempt=attempt)
-        self.display.warn(
-            f"{PATIENCE} moves in a row were not finite: back to round {self.trainer.clock.round}, attempt {attempt + 1}, learning rates x {0.5**attempt:g}"
-        )
-        self.save()
+        where = f"back to round {self.trainer.clock.round}, attempt {attempt + 1}, learning rates x {CAUTION**attempt:g}"
+        self.display.warn(f"{PATIENCE} moves in a row were not finite: {where}")
+        if self.leads:
+            save_clock(self.trainer, self.folder.checkpoints()[-1], self.notes | {"events": self.folder.events_size()})
 
     # ---- signals
 
     @contextlib.contextmanager
     def listening(self):
-        """Ctrl-C and SIGTERM end the round and save; a second one ends at once."""
+        """Ctrl-C and SIGTERM end the round and save; a second one, or one before the first round, ends at once."""
 
         def stop(signum, frame):
-            if self.signal:
-                raise KeyboardInterrupt
+            if self.signal or not self.looping:
+                raise Interrupted(signum, self.folder.path)
             self.signal, self.trainer.stopped = signum, True
 
         import threading

@@ -54,6 +54,7 @@ class Run:
     @cached_property
     def game(self) -> Game:
         """On the CPU, in eval mode, ready to `render`; gradients are on, for projection and editing."""
+        torch.set_num_threads(self.configuration.hardware.threads)         # what was fastest: with too many a busy machine crawls
         game = self.configuration.game.build(space=self.codec.space)
         load_weights(game, self.checkpoint)
         game.eval()
