@@ -40,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        from sparring.base.files import full_disk
+
+        print(f"error: {full_disk(error, error.filename or 'a file')}", file=sys.stderr)
+        return 1
     except Exception as error:
         if os.environ.get("SPARRING_TRACEBACK"):
             raise
@@ -227,7 +232,7 @@ def _train(options):
 
             document = show(options.recipe)
             print(f"\nsettings of {options.recipe} ({document['summary']})\n" + "\n".join(_setting_lines(document["settings"])))
-        return
+        return 0
     if options.recipe is None:
         raise UserError("which recipe? See `sparring list recipes`")
     import time
@@ -244,20 +249,19 @@ def _train(options):
         raise UserError(f"--device is auto, cpu, cuda or mps, not {options.device!r}")
     if options.rounds is not None and options.minutes is not None:
         raise UserError("give --rounds or --minutes, not both")
-    if options.minutes is not None and not 0 < options.minutes < float("inf"):
-        raise UserError("--minutes must be above 0")
+    service.check_length(options.rounds, options.minutes)
     plan = service.plan(
         options.recipe, options.data, run=options.run, rounds=options.rounds, seed=options.seed,
         settings=settings, config=options.config, device=options.device,
     )  # fmt: skip
     if options.dry_run:
         _emit(options, plan.describe(), _plan_lines)
-        return
+        return 0
 
     def work(display):
-        service.carry_out(plan, minutes=options.minutes, began=began, from_run=options.from_run, display=display)
+        return service.carry_out(plan, minutes=options.minutes, began=began, from_run=options.from_run, display=display)
 
-    _work(work, plan.path, options)
+    return _work(work, options)
 
 
 def _plan_lines(document):
@@ -272,18 +276,18 @@ def _plan_lines(document):
     yield yaml.safe_dump(document["configuration"], sort_keys=False, allow_unicode=True)
 
 
-def _work(work: Callable, path: Path, options: argparse.Namespace) -> None:
+def _work(work: Callable, options: argparse.Namespace) -> int:
     """Runs a training; the last line on standard output names the run folder."""
     from sparring.runs.playing import Interrupted
     from sparring.runs.progress import display
 
     try:
-        work(display(options.quiet))
+        path, code = work(display(options.quiet)).path, 0
     except Interrupted as interruption:
-        print(f"saved; `sparring resume {path}` goes on", file=sys.stderr)
-        print(path)
-        raise SystemExit(interruption.code) from None
+        print(interruption, file=sys.stderr)
+        path, code = interruption.path, interruption.code
     print(path)
+    return code
 
 
 def _add_resume(parser):
@@ -296,7 +300,7 @@ def _add_resume(parser):
 def _resume(options):
     from sparring import service
 
-    _work(lambda display: service.resume(options.run, rounds=options.rounds, minutes=options.minutes, display=display), Path(options.run), options)
+    return _work(lambda display: service.resume(options.run, rounds=options.rounds, minutes=options.minutes, display=display), options)
 
 
 # ---- what a run is for
@@ -329,6 +333,8 @@ def _sample(options):
     labels = None if options.seeds and options.label is None else run.label_numbers(len(items), options.label, options.seed)
     out = options.out or run.path / "samples" / ("grid.png" if options.grid else run.codec.file_name)
     if options.grid:
+        if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+            raise UserError(f"--grid makes one picture: end the name {out} in .png")
         out.parent.mkdir(parents=True, exist_ok=True)
         run.codec.preview(items, out, labels)
     else:

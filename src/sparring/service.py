@@ -158,6 +158,7 @@ def plan(
     what is still `auto`. Raises UserError for anything wrong before anything is written."""
     import torch
 
+    from sparring.metrics.catalogue import named
     from sparring.runs.data import prepare
     from sparring.runs.folder import claim, new_run_path
 
@@ -174,6 +175,7 @@ def plan(
         configuration = load(Configuration, _merged(dump(configuration), from_file), str(config))
     changes = settings | ({"hardware.device": device} if device else {}) | ({"rounds": rounds} if rounds is not None else {})
     configuration = override(configuration, changes)
+    named(configuration.watching.metrics)
     hardware, why = devices.resolve(configuration.hardware, pictures=isinstance(facts.space, ImageSpace))
     torch.set_num_threads(hardware.threads)
     why = {f"hardware.{k}": v for k, v in why.items()} | {f"encoding.{k}": v for k, v in getattr(codec, "why", {}).items()}
@@ -474,8 +476,6 @@ def machine() -> dict[str, Any]:
     extras = {"demo": "mlxtend", "judge": "efficientnet_lite_pytorch", "track": "tensorboardX"}
     findings = []
     if importlib.util.find_spec("torchvision") is not None:
-        cause = "torchvision is installed: a build that does not match torch breaks other packages at import, and Sparring does not use it."
-        advice = ["pip uninstall torchvision"]
         cause = "torchvision is installed: a build that does not match torch breaks other packages at import, and Sparring does not use it."
         advice = ["pip uninstall torchvision"]
         findings.append({"code": "torchvision", "severity": "warning", "since_round": 0, "evidence": {}, "cause": cause, "advice": advice})

@@ -5,7 +5,7 @@ import os
 import time
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from sparring.base.errors import UserError
 from sparring.base.settings import Auto, Rule, Settings
@@ -16,7 +16,7 @@ class Hardware(Settings):
 
     device: Annotated[Literal["cpu", "cuda", "mps"] | Auto, Rule("cuda where there is one, else mps, else cpu")] = "auto"
     """where tensors live"""
-    threads: Annotated[int | Auto, Rule("the number that is fastest in a short probe at start")] = "auto"
+    threads: Annotated[PositiveInt | Auto, Rule("the number that is fastest in a short probe at start")] = "auto"
     """threads of one process on the CPU"""
     precision: Annotated[Literal["bf16", "fp32"] | Auto, Rule("bf16 where the hardware has it (AVX512-BF16, AMX, CUDA), else fp32")] = "auto"
     """of the networks' arithmetic inside a loss; weights, penalties' norms and metrics are always fp32"""

@@ -204,9 +204,16 @@ class PointCodec(Codec):
         return torch.from_numpy(((items - self.mean) / self.scale).astype(np.float32))
 
     def write(self, items: np.ndarray, out: Path, labels: np.ndarray | None = None) -> None:
+        kind = out.suffix.lower()
+        if kind not in (".csv", ".npy", ".npz"):
+            raise UserError(f"points cannot be written to {out}: end the name in .csv, .npy or .npz")
         out.parent.mkdir(parents=True, exist_ok=True)
-        if out.suffix == ".npy":
+        if kind == ".npy":
             np.save(out, items.astype(np.float32))
+            return
+        if kind == ".npz":
+            named = {} if labels is None else {"y": labels, "classes": np.array(self.space.labels)}
+            np.savez_compressed(out, x=items.astype(np.float32), **named)
             return
         lines = [",".join([*self.columns, *(["label"] if labels is not None else [])])]
         for i, row in enumerate(items):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from sparring.base.devices import Hardware
 from sparring.base.errors import UserError, nearest
@@ -27,13 +27,13 @@ class Facts:
 class Watching(Settings):
     """What is looked at while it trains. Watching changes no weight."""
 
-    tick: Annotated[int | Auto, Rule("a 200th of the length, at least 1")] = "auto"
+    tick: Annotated[PositiveInt | Auto, Rule("a 200th of the length, at least 1")] = "auto"
     """rounds between two records in events.jsonl"""
-    judge: Annotated[int | Auto, Rule("a tenth of the length, at least one tick")] = "auto"
+    judge: Annotated[NonNegativeInt | Auto, Rule("a tenth of the length, at least one tick")] = "auto"
     """rounds between two measurements on the validation part, which pick the best checkpoint; 0 for none"""
     metrics: tuple[str, ...] = ()
     """metrics measured then; empty: those of the modality"""
-    preview: Annotated[int | Auto, Rule("a 40th of the length, at least one tick")] = "auto"
+    preview: Annotated[NonNegativeInt | Auto, Rule("a 40th of the length, at least one tick")] = "auto"
     """rounds between two previews; 0 for none"""
     items: int = Field(500, gt=1)
     """generated items in a measurement during training"""

@@ -84,7 +84,7 @@ def save(data: Data, folder: Path) -> None:
 
 def reopen(folder: Path, parts: Split, text: str | None = None) -> Data:
     """The data that a run was trained on, or others (`text`) through the same codec; UserError when the run's own have changed."""
-    saved = files.read_json(folder / "data.json")
+    saved = files.read_record(folder / "data.json", "data", "kind", "content")
     codec = load_codec(folder / "codec")
     full, source = open_(text or saved["data"])
     if source.kind != saved["kind"]:

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from sparring.base import files
+from sparring.base.clock import Clock
 from sparring.base.errors import UserError, WorkError
 from sparring.base.settings import dump, load
 from sparring.recipes.recipe import Configuration
+
+EVENT = {"round", "terms", "watch", "metrics", "health", "speed"}
+"""what every event holds"""
 
 
 class Folder:
@@ -44,15 +48,19 @@ class Folder:
     # ---- recipe.json
 
     def recipe(self) -> dict[str, Any]:
-        saved = files.read_json(self.path / "recipe.json")
-        if not isinstance(saved, dict) or not {"recipe", "configuration", "seed", "rounds"} <= saved.keys():
-            raise UserError(f"{self.path / 'recipe.json'} is damaged: it must hold recipe, configuration, seed and rounds")
+        saved = files.read_record(self.path / "recipe.json", "recipe", "configuration", "seed", "rounds")
+        if type(saved["seed"]) is not int or type(saved["rounds"]) is not int or saved["rounds"] < 1:
+            raise UserError(f"{self.path / 'recipe.json'} is damaged (seed and rounds must be whole numbers): restore it or start a new run")
         return saved
 
     def configuration(self) -> Configuration:
         import sparring.recipes  # noqa: F401 - registers the components that a configuration can name
 
-        return load(Configuration, self.recipe()["configuration"], str(self.path / "recipe.json"))
+        path = self.path / "recipe.json"
+        configuration = load(Configuration, self.recipe()["configuration"], str(path))
+        if "auto" in (configuration.hardware.device, configuration.hardware.threads, configuration.hardware.precision):
+            raise UserError(f"{path} is damaged (hardware must be what the run began with, not auto): restore it or start a new run")
+        return configuration
 
     @staticmethod
     def recipe_document(recipe: str, configuration: Configuration, why: dict[str, str], seed: int, rounds: int, **facts: Any) -> dict:
@@ -68,7 +76,7 @@ class Folder:
         path = self.path / "status.json"
         if not path.exists():
             return {"state": "interrupted", "pid": None, "round": 0, "rounds": self.recipe()["rounds"], "error": None}
-        status = files.read_json(path)
+        status = files.read_record(path, "state", "pid", "round", "rounds", "error")
         if status["state"] == "running" and not self.lock.taken:
             status["state"] = "interrupted"
         return status
@@ -76,7 +84,7 @@ class Folder:
     # ---- events.jsonl
 
     def events(self) -> list[dict[str, Any]]:
-        """One object a tick; an unfinished last line (a kill) is left out."""
+        """One object a tick, up to the first line that is none (a kill leaves the last one unfinished)."""
         return list(self._events())
 
     def _events(self) -> Iterator[dict[str, Any]]:
@@ -84,9 +92,12 @@ class Folder:
             with open(self.events_path, encoding="utf-8") as file:
                 for line in file:
                     try:
-                        yield json.loads(line)
+                        event = json.loads(line)
                     except ValueError:
                         return
+                    if not (isinstance(event, dict) and event.keys() >= EVENT):
+                        return
+                    yield event
 
     def append_event(self, event: dict[str, Any]) -> None:
         try:
@@ -97,7 +108,7 @@ class Folder:
 
     def cut_events(self, size: int) -> None:
         """Forgets events after a checkpoint: what is replayed is logged anew."""
-        if self.events_path.exists() and self.events_path.stat().st_size > size:
+        if self.events_size() > size:
             os.truncate(self.events_path, size)
 
     def events_size(self) -> int:
@@ -109,7 +120,8 @@ class Folder:
         """Complete checkpoints, oldest first."""
         if not self.checkpoints_path.is_dir():
             return []
-        return sorted(p for p in self.checkpoints_path.iterdir() if p.name.isdigit() and (p / "clock.json").exists())
+        found = [p for p in self.checkpoints_path.iterdir() if p.name.isdecimal() and (p / "clock.json").exists()]
+        return sorted(found, key=lambda p: int(p.name))
 
     def checkpoint(self, which: str) -> Path:
         """The checkpoint that `best` or `last` names; where it is gone or damaged, the newest that is whole."""
@@ -131,10 +143,16 @@ class Folder:
             if old.name not in kept:
                 shutil.rmtree(old, ignore_errors=True)
 
+    def sweep(self) -> None:
+        """Removes what a killed writer left half written; only for the one writer."""
+        for folder in (self.path, self.checkpoints_path, self.path / "previews"):
+            for left in [*folder.glob(".*.tmp"), *folder.glob(".*.old")]:
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+
     def drop_after(self, checkpoint: Path) -> None:
         """Removes checkpoints newer than this one (a roll-back)."""
         for newer in self.checkpoints():
-            if newer.name > checkpoint.name:
+            if int(newer.name) > int(checkpoint.name):
                 shutil.rmtree(newer, ignore_errors=True)
 
     # ---- measure.json
@@ -149,7 +167,9 @@ def whole(checkpoint: Path) -> bool:
     from safetensors import SafetensorError, safe_open
 
     try:
-        files.read_json(checkpoint / "clock.json")["clock"]
+        saved = files.read_record(checkpoint / "clock.json", "clock", "failing", "notes")
+        Clock(**saved["clock"])
+        saved["notes"]["events"]
         for name in ("weights.safetensors", "optimizers.safetensors"):
             with safe_open(checkpoint / name, framework="pt"):
                 pass
@@ -165,6 +185,22 @@ def new_run_path(root: Path, recipe: str, data: str) -> Path:
     while (root / f"{stem}-{number}").exists():
         number += 1
     return root / f"{stem}-{number}"
+
+
+def reserve(path: Path, numbered: bool) -> Path:
+    """Makes the empty folder, so that no other process takes the same; where its number is taken by now, the next free one."""
+    claim(path)
+    while True:
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not numbered:
+                claim(path)                              # an empty folder of the user's is fine
+                return path
+            stem, _, number = path.name.rpartition("-")
+            path = path.with_name(f"{stem}-{int(number) + 1}")
+        else:
+            return path
 
 
 def claim(path: Path) -> None:

@@ -54,11 +54,11 @@ def _measured(events: Events, metric: str) -> list[tuple[int, dict[str, float]]]
 @detector("not-finite")
 def not_finite(events: Events) -> Finding | None:
     """Moves that were NaN or infinite, and were skipped."""
-    bad = [e for e in events if e.get("skipped")]
+    bad = [e for e in events if e.get("skipped") or e.get("attempt")]         # a roll-back forgets the events that led to it
     if not bad:
         return None
-    moves = sum(sum(e["skipped"].values()) for e in bad)
-    backs = max((e.get("attempt", 0) for e in events), default=0)
+    moves = sum(sum(e.get("skipped", {}).values()) for e in bad)
+    backs = max(e.get("attempt", 0) for e in events)
     lasting = backs > 0 or bad[-1] is events[-1]
     return Finding(
         "not-finite", "failing" if lasting else "warning", bad[0]["round"], {"moves": moves, "roll_backs": backs},

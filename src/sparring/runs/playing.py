@@ -179,8 +179,7 @@ class Playing:
                 event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
                 event["skill"] = mean_skill(measured)
                 if event["skill"] is not None and (self.notes["skill"] is None or event["skill"] > self.notes["skill"]):
-                    self.notes |= {"skill": event["skill"], "best": f"{record.round:06d}"}
-                    self.improved = True
+                    self.notes["skill"], self.improved = event["skill"], True
             if self.preview_every and (record.round % self.preview_every == 0 or at_end):
                 self.preview(record.round)
         event["health"] = [finding.code for finding in health.examine([*self.folder.events(), event])] if event["metrics"] or at_end else []
@@ -233,6 +232,8 @@ class Playing:
         """A checkpoint of this round, and the pointers to it."""
         round = self.trainer.clock.round
         target = self.folder.checkpoints_path / f"{round:06d}"
+        if self.improved:
+            self.notes["best"] = target.name
         if self.leads:
             notes = self.notes | {"events": self.folder.events_size()}
             with files.new_folder(target) as folder:
