@@ -118,6 +118,11 @@ def _resolution(sizes: np.ndarray) -> tuple[tuple[int, int], str]:
     return (height, width), why
 
 
+def tiny(sizes: np.ndarray) -> tuple[str, ...]:
+    """A remark when every one of the (n, 2) sizes is 1x1."""
+    return ("every picture is a single pixel: a model can learn their colours and nothing else",) if (sizes == 1).all() else ()
+
+
 # ---- arrays
 
 
@@ -131,6 +136,7 @@ class PictureArray(ImageSource):
         self.sizes = np.tile(array.shape[1:3], (len(array), 1))
         self._bare = [bare(item) for item in array]
         self.channels = np.array([item.shape[2] for item in self._bare])
+        self.problems = tiny(self.sizes)
 
     def hashes(self) -> list[str]:
         return [content_hash(item) for item in self._bare]
@@ -170,7 +176,7 @@ class PictureFiles(ImageSource):
         self.channels = np.array([fact["channels"] for fact in self._facts])
         self._label(labels)
         skipped = tuple(f"skipped {name}: {problem}" for name, problem in self.corrupt.items())
-        self.problems = skipped + ((labels.remark,) if labels.remark else ())
+        self.problems = skipped + ((labels.remark,) if labels.remark else ()) + tiny(self.sizes)
 
     def _label(self, labels: Labels) -> None:
         self._labels_from = labels.origin

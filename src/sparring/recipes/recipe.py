@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from sparring.base.devices import Hardware
 from sparring.base.errors import UserError, nearest
@@ -24,6 +24,11 @@ class Facts:
     per_label: tuple[int, ...] = ()
 
 
+def _names(value):
+    """`fd,kid` as a list; `none` for an empty one."""
+    return [name.strip() for name in value.split(",") if name.strip() not in ("", "none")] if isinstance(value, str) else value
+
+
 class Watching(Settings):
     """What is looked at while it trains. Watching changes no weight."""
 
@@ -31,7 +36,7 @@ class Watching(Settings):
     """rounds between two records in events.jsonl"""
     judge: Annotated[NonNegativeInt | Auto, Rule("a tenth of the length, at least one tick")] = "auto"
     """rounds between two measurements on the validation part, which pick the best checkpoint; 0 for none"""
-    metrics: tuple[str, ...] = ()
+    metrics: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     """metrics measured then; empty: those of the modality"""
     preview: Annotated[NonNegativeInt | Auto, Rule("a 40th of the length, at least one tick")] = "auto"
     """rounds between two previews; 0 for none"""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ from sparring.play.optimizers import CAUTION
 from sparring.play.stream import Stream
 from sparring.play.trainer import Record, Trainer
 from sparring.play.watching import sample, watching
-from sparring.recipes.recipe import Configuration
+from sparring.recipes.recipe import Configuration, Watching
 from sparring.runs import health
 from sparring.runs.calibration import Calibration, accuracy, calibrate
 from sparring.runs.data import Data
 from sparring.runs.folder import Folder, whole
-from sparring.runs.judging import fakes, judge_for, mean_skill, tells
+from sparring.runs.judging import FEWEST, fakes, judge_for, mean_skill, tells
 from sparring.runs.progress import Display
 from sparring.runs.tracking import TensorBoard
 
@@ -36,6 +37,29 @@ VERDICTS = 256
 """held-out and generated items that the discriminator is asked about at a tick"""
 PER_LABEL = 10
 """items of each label in a preview"""
+
+
+def periods(watch: Watching, length: int) -> tuple[int, int, int]:
+    """Rounds between ticks, judgements and previews of a run of this length; the latter two are whole ticks, or 0 for never."""
+    tick = max(1, length // 200) if watch.tick == "auto" else watch.tick
+    judge = max(1, length // 10) if watch.judge == "auto" else watch.judge
+    preview = max(1, length // 40) if watch.preview == "auto" else watch.preview
+    whole_ticks = lambda rounds: -(-rounds // tick) * tick
+    return tick, whole_ticks(judge), whole_ticks(preview)
+
+
+def occasions(watch: Watching, length: int) -> dict[str, int]:
+    """How often a run of this length ticks, judges and makes a preview."""
+    tick, judge, preview = periods(watch, length)
+    return {"tick": length // tick + 1, "judgement": length // judge + 1 if judge else 0, "preview": length // preview + 1 if preview else 0}
+
+
+def _seconds(look: Callable[[], Any]) -> float:
+    """Of the second call: the first one fills caches."""
+    look()
+    start = time.perf_counter()
+    look()
+    return time.perf_counter() - start
 
 
 class Interrupted(Exception):
@@ -77,16 +101,8 @@ class Playing:
         self.improved = False
         self.codes: set[str] = set()
         self.signal, self.looping = 0, False
-        watch = self.configuration.watching
-        length = self.configuration.rounds
-        self.tick = max(1, length // 200) if watch.tick == "auto" else watch.tick
-        self.judge_every = self._ticks(max(1, length // 10) if watch.judge == "auto" else watch.judge)
-        self.preview_every = self._ticks(max(1, length // 40) if watch.preview == "auto" else watch.preview)
+        self.tick, self.judge_every, self.preview_every = periods(self.configuration.watching, self.configuration.rounds)
         self.judge = None
-
-    def _ticks(self, rounds: int) -> int:
-        """Rounded up to whole ticks; 0 stays 0."""
-        return -(-rounds // self.tick) * self.tick
 
     # ---- from beginning to end
 
@@ -130,6 +146,9 @@ class Playing:
         elif self.judge_every and isinstance(self.game, Generates):
             with torch.random.fork_rng(devices=[]):
                 self.judge = judge_for(self.data, part, names=self.configuration.watching.metrics, n=self.configuration.watching.items)
+            if self.judge is None:
+                few = len(self.data.rows[part])
+                self.display.warn(f"{few} items are held out, metrics need {FEWEST}: nothing will be measured and the last checkpoint is the best")
 
     def loop(self, total: int, board: TensorBoard, deadline: float | None) -> None:
         saved_at, again = time.monotonic(), True
@@ -160,6 +179,26 @@ class Playing:
             if self.leads and self.folder.checkpoints()[-1].name != f"{self.trainer.clock.round:06d}":
                 self.save()
             raise Interrupted(self.signal, self.folder.path)
+
+    def rehearse(self) -> dict[str, float]:
+        """Seconds that a round, a tick, a preview and a judgement take. For a run that is thrown away."""
+        lazy = getattr(self.configuration.game, "penalty", None)
+        period = 2 * (lazy.every if lazy is not None else 1)
+        self.restore()
+        self.prepare()
+        play = lambda: sum(1 for _ in self.trainer.rounds(period, every=period))
+        play()
+        played, start = 0, time.perf_counter()
+        while time.perf_counter() - start < 3 or played < period:
+            play()
+            played += period
+        costs = {"round": (time.perf_counter() - start) / played, "judgement": 0.0}
+        with watching(self.game):
+            costs["tick"] = _seconds(self.verdicts)
+            costs["preview"] = _seconds(lambda: self.preview(0))
+            if self.judge is not None:
+                costs["judgement"] = _seconds(lambda: self.judge.judge(fakes(self.data, self.game, self.configuration.watching.items, seed=1)))
+        return costs
 
     # ---- looking
 
