@@ -43,9 +43,12 @@ def calibrate(real: Tensor, fake: Tensor, on: str) -> Calibration:
 
 
 def accuracy(real: Tensor, fake: Tensor) -> dict[str, float]:
-    """Share of real and of generated items told right, with a threshold calibrated on every other item and measured on the rest."""
+    """Share of real and of generated items told right, with a threshold calibrated on every other item and measured on the rest;
+    nothing where there is no rest."""
+    if min(len(real), len(fake)) < 2:
+        return {}
     verdict = calibrate(real[::2], fake[::2], "half")
     return {
-        "accuracy/real": float((verdict(real[1::2]) > 0.5).double().mean()) if len(real) > 1 else float("nan"),
-        "accuracy/fake": float((verdict(fake[1::2]) <= 0.5).double().mean()) if len(fake) > 1 else float("nan"),
+        "accuracy/real": float((verdict(real[1::2]) > 0.5).double().mean()),
+        "accuracy/fake": float((verdict(fake[1::2]) <= 0.5).double().mean()),
     }
