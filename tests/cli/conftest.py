@@ -2,8 +2,11 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
+from sparring.extractors import training
+from sparring.modalities.open import open_data
 from tests.running import PICTURES, POINTS, in_process, pictures, points
 
 
@@ -21,6 +24,8 @@ def data(tmp_path_factory):
     points(folder / "points.csv")
     points(folder / "labelled.csv", labels=True)
     pictures(folder / "pictures")
+    digits = open_data("digits8")
+    np.savez(folder / "digits.npz", x=digits.array[:500], y=digits.labels[:500])
     return folder
 
 
@@ -42,10 +47,11 @@ def labelled_run(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory):
-    """Pictures with labels: its extractor is trained here, once."""
-    brief = ["--watching.judge", "0", "--watching.preview", "6", "--watching.tick", "3"]
-    return _train(tmp_path_factory.mktemp("runs") / "digits", "dcgan", "--data", "digits8", "--rounds", "12", *PICTURES, *brief)
+def digits_run(data, tmp_path_factory):
+    """Pictures with labels: their extractor is trained here, once and briefly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sparring.extractors.classifier.train", lambda *a, **named: training.train(*a, **named | {"steps": 60}))
+        return _train(tmp_path_factory.mktemp("runs") / "digits", "dcgan", "--data", data / "digits.npz", "--rounds", "12", *PICTURES)
 
 
 @pytest.fixture

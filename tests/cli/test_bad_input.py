@@ -87,7 +87,10 @@ def world(call, data, points_run, labelled_run, tmp_path):
         (tmp_path / "corrupt" / f"{i}.png").write_bytes(b"not a picture")
         shutil.copy(data / "pictures" / f"{i:02d}.png", tmp_path / "mislabelled" / f"{i}.png")
     (tmp_path / "mislabelled" / "labels.csv").write_text("file_name,label\n0.png,a\n1.png,b\n2.png,a\nabsent.png,b\n")
-    texts = {"broken": "game: [1, 2\n", "list": "- 1\n", "misspelt": "game: {penalty: {gama: 3}}\n", "number": "game: 17\n", "kind": "game: {kind: nonsense}\n"}
+    texts = {
+        "broken": "game: [1, 2\n", "list": "- 1\n", "misspelt": "game: {penalty: {gama: 3}}\n",
+        "number": "game: 17\n", "kind": "game: {kind: nonsense}\n",
+    }  # fmt: skip
     for name, text in texts.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00\x01")

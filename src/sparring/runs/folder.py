@@ -190,6 +190,7 @@ def new_run_path(root: Path, recipe: str, data: str) -> Path:
 def reserve(path: Path, numbered: bool) -> Path:
     """Makes the empty folder, so that no other process takes the same; where its number is taken by now, the next free one."""
     claim(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try:
             path.mkdir()
@@ -204,13 +205,12 @@ def reserve(path: Path, numbered: bool) -> Path:
 
 
 def claim(path: Path) -> None:
-    """UserError when something is at this path already."""
+    """UserError when something is at this path already, or nothing can be; makes nothing."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         what = "a run; `sparring resume` continues it" if (path / "recipe.json").exists() else "something else"
         raise UserError(f"{path} already holds {what}: choose another --run")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {path.parent}: {error.strerror or error}") from None
-    if not os.access(path.parent, os.W_OK):
-        raise WorkError(f"cannot write to {path.parent}: choose another --run")
+    there = next(p for p in path.absolute().parents if p.exists())
+    if not there.is_dir():
+        raise UserError(f"cannot make {path}: {there} is a file; choose another --run")
+    if not os.access(there, os.W_OK):
+        raise WorkError(f"cannot write to {there}: choose another --run")
