@@ -146,7 +146,7 @@ def measures(material: Material) -> str:
         split = material.facts["split"]
         few = f" {split['test']:,} items are held out for it, and it takes at least 10." if split["test"] < 10 else ""
         return f"<p>There is no measurement on test items.{few}</p>{progress(material)}"
-    head = ("Metric", "Generated", "Real held-out", "Trivial generator", "Spoilt items", "Skill")
+    head = ("Metric", "Generated", "Real held-out", "Trivial", "Spoilt", "Skill")
     body = [_measure(name, material.metrics[name], known) for name, known in catalogue(material.metrics)]
     return (
         f"<p>Every number stands beside the same number for real {material.things} that were held out (what a perfect generator would get), "
