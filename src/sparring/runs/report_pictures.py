@@ -64,8 +64,8 @@ def _picture_samples(material: Material) -> str:
         rows = [names[i] for i in shown]
     else:
         n = COLUMNS * ROWS if max(material.run.codec.space.shape[1:]) <= 64 else 36
-        made = material.run.sample(n, seed=SEED)
         real = material.items(material.some(material.shown_part, n, "shown")["x"])
+        made = material.run.sample(len(real), seed=SEED)
         sheets, rows = (sheet(made, "generated pictures"), sheet(real, "real pictures")), []
     return f'<div class="pair">{_captioned("Generated", "generated", sheets[0], rows, _origin(material))}' \
            f'{_captioned("Real", "real", sheets[1], rows, _real_origin(material))}</div>'  # fmt: skip

@@ -174,7 +174,7 @@ def _skill(skill: float | None) -> str:
     if skill is None:
         return "–"
     width = 100 * min(1.0, max(0.0, skill))
-    return f'<span class="bar"><i style="width:{width:.0f}%"></i></span> {100 * skill:.0f}'
+    return f'<span class="bar"><i style="width:{width:.0f}%"></i></span> {f"{100 * skill:.0f}" if skill >= 0 else "below 0"}'
 
 
 def protocol(protocol: dict[str, Any]) -> str:
