@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,43 +247,34 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
 def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:
     """How many rounds fit into `minutes` of wall time of the whole command, of which `elapsed` seconds are gone.
 
-    Speed is measured on a trainer that is thrown away; the time of judging, previews and the report, measured on the same, is set aside.
+    A rehearsal in a folder that is thrown away measures the speed of rounds and what each kind of watching costs; that is set aside.
     """
-    import torch
+    import tempfile
 
-    from sparring.play.watching import watching
-    from sparring.runs.judging import fakes, judge_for
-    from sparring.runs.playing import make_trainer
+    from sparring.runs.folder import Folder
+    from sparring.runs.judging import FEWEST
+    from sparring.runs.playing import Playing, occasions
+    from sparring.runs.progress import Quiet
 
     began = time.perf_counter()
-    configuration = plan.configuration
-    trainer = make_trainer(configuration, plan.data, plan.seed)
-    penalty = getattr(configuration.game, "penalty", None)
-    period = penalty.every if penalty is not None else 1
-    for _ in trainer.rounds(2 * period):
-        pass
-    start, played = time.perf_counter(), 0
-    while time.perf_counter() - start < 3 or played < 2 * period:
-        for _ in trainer.rounds(2 * period, every=2 * period):
-            played += 2 * period
-    each = (time.perf_counter() - start) / played
-    aside = 4.0                                            # report, checkpoints, start of the loop
-    watch = configuration.watching
-    if plan.data.held_out and watch.judge != 0:
-        with torch.random.fork_rng(devices=[]):
-            judge = judge_for(plan.data, plan.data.held_out, names=watch.metrics, n=watch.items)
-            final = judge_for(plan.data, "test", names=watch.metrics)
-        for one, times in ((judge, 10 if watch.judge == "auto" else max(1, configuration.rounds // watch.judge)), (final, 1)):
-            if one is not None:
-                with watching(trainer.game):
-                    made = fakes(plan.data, trainer.game, one.n, seed=1)
-                    one.judge(made)
-                    start = time.perf_counter()
-                    one.judge(fakes(plan.data, trainer.game, one.n, seed=1))
-                    aside += (time.perf_counter() - start) * times
-        aside += 0.1 * 240                                 # a verdict a tick, forty previews
-    left = 60 * minutes - elapsed - (time.perf_counter() - began) - aside
-    return max(1, int(left / each))
+    with tempfile.TemporaryDirectory() as folder:
+        rehearsal = replace(plan, path=Path(folder) / "rehearsal")
+        start(rehearsal)
+        playing = Playing(Folder(rehearsal.path), plan.data, Quiet())
+        costs = playing.rehearse()
+        ending = 0.0
+        if len(plan.data.rows["test"]) >= FEWEST:
+            conclude(rehearsal.path, Quiet())              # fills the cache of real features ...
+            start_of_end = time.perf_counter()
+            conclude(rehearsal.path, Quiet())              # ... so that this one costs what the last one will
+            ending = 1.2 * (time.perf_counter() - start_of_end)
+    left = 60 * minutes - elapsed - (time.perf_counter() - began) - ending - 2.0
+    watching = {kind: seconds for kind, seconds in costs.items() if kind != "round"}
+    n = max(1, int(left / costs["round"]))
+    for _ in range(8):                                     # how often is watched depends on the length, and the length on that
+        times = occasions(plan.configuration.watching, n)
+        n = max(1, int((left - sum(times[kind] * seconds for kind, seconds in watching.items())) / costs["round"]))
+    return n
 
 
 def train(

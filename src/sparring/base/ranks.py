@@ -30,7 +30,7 @@ def highest(number: int) -> int:
     import torch.distributed as dist
 
     device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    shared = torch.tensor(number, device=device)
+    shared = torch.tensor(int(number), device=device)
     dist.all_reduce(shared, op=dist.ReduceOp.MAX)
     return int(shared)
 

@@ -8,7 +8,7 @@ from sparring.modalities.split import Split
 from sparring.networks.settings import MLPDiscriminator, MLPGenerator
 from sparring.play.optimizers import Adam
 from sparring.play.settings import EMA
-from sparring.recipes.recipe import Configuration, Facts, recipe
+from sparring.recipes.recipe import Configuration, Facts, Watching, recipe
 
 GOODFELLOW = "Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661"
 R3GAN = "Huang et al. 2024, https://arxiv.org/abs/2501.05441"
@@ -29,8 +29,8 @@ def tiny_networks(space: Space) -> dict:
 
 
 def enough_points(facts: Facts) -> Split:
-    """Points are plenty: 2,500 held out to report with, as the PacGAN protocol has it, where that is a small part."""
-    return Split(test=2500 / facts.count) if facts.count >= 25_000 else Split()
+    """Points are plenty: 2,500 held out to pick with and to report with, as the PacGAN protocol has it, where that is a small part."""
+    return Split(validation=2500 / facts.count, test=2500 / facts.count) if facts.count >= 25_000 else Split()
 
 
 def scheduled(lr: float, final: float) -> dict:
@@ -55,7 +55,8 @@ def gan(facts: Facts) -> Configuration:
         noise=16, penalty=Penalty(gamma=gamma, every=4), ema=EMA(half_life=constant(50_000)),
         **networks(facts.space), **scheduled(1e-3, 2e-5),
     )
-    return Configuration(game=game, encoding=encoding_for(facts.space), split=enough_points(facts), batch=256, rounds=40_000)
+    enough = {"split": enough_points(facts), "watching": Watching(items=2500)}
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=256, rounds=40_000, **enough)
 
 
 def _tiny_cgan(space: Space) -> ConditionalGAN:

@@ -33,6 +33,8 @@ PATIENCE = 5
 """moves in a row that are not finite before the run goes back to a checkpoint"""
 ATTEMPTS = 4
 """roll-backs before the run gives up"""
+TOLERANCE = 0.01
+"""how far below the highest mean skill a later checkpoint may be and still become the best: a small measurement is not surer than that"""
 VERDICTS = 256
 """held-out and generated items that the discriminator is asked about at a tick"""
 PER_LABEL = 10
@@ -166,19 +168,19 @@ class Playing:
                     board.event(event)
                     self.display.event(event)
                     self.consult()
-                    if deadline is not None and time.monotonic() > deadline:
-                        self.trainer.stopped = True
-                    due = self.improved or time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
+                out_of_time = deadline is not None and time.monotonic() > deadline
+                self.trainer.stopped = bool(ranks.highest(self.trainer.stopped or out_of_time))
+                due = self.improved or time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
                 # a checkpoint in a row of failing moves may be what a roll-back wants to leave behind
-                if at_end or self.trainer.stopped or (self.leads and due and not record.in_a_row):
+                if at_end or self.trainer.stopped or ranks.highest(self.leads and due and not record.in_a_row):
                     self.save()
                     saved_at = time.monotonic()
                 if at_end:
                     return
-        if self.signal:
-            if self.leads and self.folder.checkpoints()[-1].name != f"{self.trainer.clock.round:06d}":
+        if signum := ranks.highest(self.signal):
+            if self.folder.checkpoints()[-1].name != f"{self.trainer.clock.round:06d}":
                 self.save()
-            raise Interrupted(self.signal, self.folder.path)
+            raise Interrupted(signum, self.folder.path)
 
     def rehearse(self) -> dict[str, float]:
         """Seconds that a round, a tick, a preview and a judgement take. For a run that is thrown away."""
@@ -217,8 +219,9 @@ class Playing:
                 measured = self.judge.judge(fakes(self.data, self.game, self.configuration.watching.items, seed=1))["metrics"]
                 event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
                 event["skill"] = mean_skill(measured)
-                if event["skill"] is not None and (self.notes["skill"] is None or event["skill"] > self.notes["skill"]):
-                    self.notes["skill"], self.improved = event["skill"], True
+                if event["skill"] is not None:
+                    highest = max(event["skill"], self.notes["skill"] or 0.0)
+                    self.notes["skill"], self.improved = highest, event["skill"] >= highest - TOLERANCE
             if self.preview_every and (record.round % self.preview_every == 0 or at_end):
                 self.preview(record.round)
         event["health"] = [finding.code for finding in health.examine([*self.folder.events(), event])] if event["metrics"] or at_end else []
