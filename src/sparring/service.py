@@ -374,7 +374,9 @@ def resume(
         with folder.lock:
             files.write_json(folder.path / "recipe.json", saved | {"rounds": total})
     if folder.status()["state"] == "finished" and total == saved["rounds"]:
-        if not (folder.path / "report.html").exists():
+        if not (folder.path / "report.html").exists():                        # it was killed after the last round
+            with folder.lock:
+                folder.sweep()
             return conclude(folder.path, display)
         display.note(f"{path} is finished ({done} rounds): give --rounds to go on, or use `sparring sample`")
         return Run(path)

@@ -62,7 +62,7 @@ def test_without_a_followers_state(monkeypatch):
 
 
 def test_without_reseeding(monkeypatch):
-    monkeypatch.setattr(trainer.torch, "manual_seed", lambda seed: None)
+    monkeypatch.setattr(trainer, "reseed", lambda *key: None)
     with pytest.raises(AssertionError, match="after a resume"):
         checks.resuming_equals_never_having_stopped(CASES["gan-points"])
 

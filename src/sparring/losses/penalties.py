@@ -35,7 +35,7 @@ def one_centered(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> Tensor
 def between(a: Tensor, b: Tensor) -> Tensor:
     """A point on the line from a[i] to b[i] for every i, (n, *shape): where the one-centered penalty looks."""
     t = torch.rand(len(a), *[1] * (a.ndim - 1), device=a.device)
-    return torch.lerp(a.detach(), b.detach(), t)
+    return torch.lerp(a.detach(), b.detach().to(a.dtype), t)
 
 
 # ---- as a discriminator's loss asks for them: the score function, real and generated items, and their scores so far

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 
 from sparring.base import ranks
 from sparring.base.clock import Clock
-from sparring.base.seeding import seed_of
+from sparring.base.seeding import reseed
 from sparring.play.average import Average
 from sparring.play.game import Batch, Follower, Game, Stage, Turn
 from sparring.play.stream import Stream
@@ -153,7 +153,7 @@ class Trainer:
 
     def play_round(self) -> None:
         """Every turn of the stage once, then the followers."""
-        torch.manual_seed(seed_of("round", self.seed, self.clock.attempt, ranks.rank(), self.clock.round))
+        reseed("round", self.seed, self.clock.attempt, ranks.rank(), self.clock.round)
         chunks, fresh = self.draw(), True
         for turn in self.stage().turns:
             if self.clock.due(turn.every):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 
-from sparring.base.seeding import generator, seed_of
+from sparring.base.seeding import generator, reseed
 from sparring.play.average import Average
 from sparring.play.game import BLOCK, Game, Generates
 
@@ -21,7 +21,7 @@ def watching(game: Game) -> Iterator[None]:
     kept = [(b, b.clone()) for m in game.modules() if isinstance(m, Average) for b in m.mean.buffers()]
     devices = [torch.device("cuda", i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     with torch.no_grad(), torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed_of("watching"))
+        reseed("watching")
         game.eval()
         try:
             if isinstance(game, Generates):

@@ -90,8 +90,8 @@ def mode_collapse(events: Events) -> Finding | None:
                 "mode-collapse", "failing", since, {metric: seen[-1][2]["value"], f"{metric} of real items": seen[-1][2]["floor"]},
                 "The generator makes a few kinds of items and leaves the rest out.",
                 (
-                    "Use the stable objective and penalty: --objective relativistic --penalty.kind r1+r2.",
-                    "Raise penalty.gamma (try 4 x), or lower the generator's learning rate.",
+                    "If the objective is another or there is no penalty: --objective relativistic --penalty.kind r1+r2.",
+                    "Raise penalty.gamma (4 x at a time), or lower the generator's learning rate.",
                     "Take a larger batch, so that the discriminator sees variety.",
                 ),
             )  # fmt: skip
@@ -102,15 +102,15 @@ def mode_collapse(events: Events) -> Finding | None:
 def saturated_discriminator(events: Events) -> Finding | None:
     """The discriminator tells everything apart, for a lasting part of the run."""
     seen = [(e["round"], e["watch"]["accuracy/real"], e["watch"]["accuracy/fake"]) for e in events if "accuracy/real" in e.get("watch", {})]
-    tail = seen[-max(5, len(seen) // 4) :]
-    if len(tail) < 5 or min(min(real, fake) for _, real, fake in tail) < 0.97:
+    tail = seen[-max(10, len(seen) // 4) :]
+    if len(seen) < 20 or min(min(real, fake) for _, real, fake in tail) < 0.97:
         return None
     return Finding(
         "saturated-discriminator", "warning", tail[0][0], {"accuracy/real": tail[-1][1], "accuracy/fake": tail[-1][2]},
         "The discriminator is right about nearly every held-out and generated item: the generator learns little from it.",
         (
-            "Use the relativistic or non-saturating objective with penalty r1+r2.",
-            "Lower the discriminator's learning rate, or raise penalty.gamma.",
+            "Raise penalty.gamma (4 x at a time), or lower the discriminator's learning rate.",
+            "If the objective is another or there is no penalty: --objective relativistic --penalty.kind r1+r2.",
             "With few items it may have learnt them by heart: add data.",
         ),
     )  # fmt: skip

@@ -13,7 +13,7 @@ import torch
 
 from sparring.base import devices, files, ranks
 from sparring.base.errors import UserError, WorkError
-from sparring.base.seeding import generator, seed_of
+from sparring.base.seeding import generator, reseed
 from sparring.play.checkpoint import load_trainer, save_clock, save_local, save_trainer
 from sparring.play.game import Game, Generates, Scores
 from sparring.play.optimizers import CAUTION
@@ -77,7 +77,7 @@ def make_trainer(configuration: Configuration, data: Data, seed: int) -> Trainer
     hardware = configuration.hardware
     devices.check_device(hardware.device)
     torch.set_num_threads(hardware.threads)
-    torch.manual_seed(seed_of("init", seed))
+    reseed("init", seed)
     game = configuration.game.build(space=data.codec.space)
     memory_format = torch.channels_last if hardware.channels_last else torch.contiguous_format
     game = game.to(hardware.device, memory_format=memory_format) if hardware.channels_last else game.to(hardware.device)
@@ -101,6 +101,7 @@ class Playing:
         self.leads = ranks.rank() == 0
         self.notes: dict[str, Any] = {"seconds": 0.0, "skill": None, "best": None, "calibration": None}
         self.improved = False
+        self.events: list[dict[str, Any]] = []
         self.codes: set[str] = set()
         self.signal, self.looping = 0, False
         self.tick, self.judge_every, self.preview_every = periods(self.configuration.watching, self.configuration.rounds)
@@ -164,6 +165,7 @@ class Playing:
                 at_end = self.over(total)
                 if self.leads:
                     event = self.look(record, at_end)
+                    self.events.append(event)
                     self.folder.append_event(event)
                     board.event(event)
                     self.display.event(event)
@@ -224,7 +226,7 @@ class Playing:
                     self.notes["skill"], self.improved = highest, event["skill"] >= highest - TOLERANCE
             if self.preview_every and (record.round % self.preview_every == 0 or at_end):
                 self.preview(record.round)
-        event["health"] = [finding.code for finding in health.examine([*self.folder.events(), event])] if event["metrics"] or at_end else []
+        event["health"] = [finding.code for finding in health.examine([*self.events, event])] if event["metrics"] or at_end else []
         return event
 
     def verdicts(self) -> dict[str, float]:
@@ -261,9 +263,8 @@ class Playing:
 
     def consult(self) -> None:
         """Says what the doctor found, each thing once."""
-        events = self.folder.events()
-        if events and events[-1]["health"]:
-            for finding in health.examine(events):
+        if self.events[-1]["health"]:
+            for finding in health.examine(self.events):
                 if finding.code not in self.codes:
                     self.codes.add(finding.code)
                     self.display.warn(f"{finding.code} since round {finding.since_round}: {finding.cause} {finding.advice[0]}")
@@ -307,7 +308,8 @@ class Playing:
                 if name and (self.folder.checkpoints_path / name).is_dir():
                     self.folder.point(which, self.folder.checkpoints_path / name)
             self.folder.cut_events(notes["events"])
-            self.codes = {code for event in self.folder.events() for code in event["health"]}
+            self.events = self.folder.events()
+            self.codes = {code for event in self.events for code in event["health"]}
 
     def go_back(self) -> None:
         """To the last checkpoint, with another attempt: other randomness and half the learning rate."""
