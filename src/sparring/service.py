@@ -1,8 +1,9 @@
 """The public functions behind `import sparring`, the command line and the studio: typed, and without a terminal's habits."""
 
+import contextlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -230,7 +231,7 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
         load_weights(trainer.game, Folder.existing(from_run).checkpoint("best"))
     if ranks.rank() == 0:
         plan.path = reserve(plan.path, plan.numbered)
-        with files.new_folder(plan.path) as folder:
+        with _removed_on_failure(plan.path), files.new_folder(plan.path) as folder:
             document = Folder.recipe_document(
                 plan.recipe.name, plan.configuration, plan.why, plan.seed, plan.configuration.rounds, **environment()
             )
@@ -242,6 +243,16 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
             save_local(trainer.game, first)
             files.write(folder / "last", "000000\n")
     ranks.wait()
+
+
+@contextlib.contextmanager
+def _removed_on_failure(empty: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            empty.rmdir()
+        raise
 
 
 def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:

@@ -5,6 +5,7 @@ baseline = f(reference, a trivial generator's)   control = f(reference, items sp
 skill = (value - baseline) / (floor - baseline): 1 is as good as real data, 0 as bad as the trivial generator
 """
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -74,8 +75,11 @@ class Judge:
         n = min(self.n, len(fakes["x"]), len(self.held_out["x"]))
         judged = self._items(self._some(fakes, n, "fakes"))
         metrics, skipped = {}, {}
+        broken = int((~fakes["x"].flatten(1).isfinite().all(1)).sum())
         for metric in self.metrics:
             try:
+                if broken:
+                    raise NotComputable(f"{broken:,} of {len(fakes['x']):,} generated items are not finite")
                 self._require(metric, judged)
                 metrics[metric.name] = self._report(metric, judged)
             except NotComputable as reason:
@@ -99,6 +103,8 @@ class Judge:
     def _report(self, metric: Metric, judged: Items) -> dict[str, Any]:
         reference = self._against(metric)
         score = metric.score(metric, reference, judged)
+        if not math.isfinite(score.value):
+            raise NotComputable("its value is not finite: the generated items are far too large")
         columns = self.columns(metric, len(judged))
         entry: dict[str, Any] = {"value": score.value}
         if score.std is not None:
