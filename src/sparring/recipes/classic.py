@@ -49,10 +49,11 @@ def gan(facts: Facts) -> Configuration:
         )
         return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)
     # Modes are found under a strong penalty and sharpened under a weak one. Their width comes last: a mode that is too tight by a third
-    # differs from the true one by a slope of D that any gamma above about 1e-4 forbids, so the last third of the run is played with 1e-5.
-    gamma = Schedule(shape="cosine", start=1.0, end=1e-5, over=0.7)
+    # differs from the true one by a slope of D that any gamma above about 1e-4 forbids, so the last third of the run is played with that.
+    # So little penalty lets the modes' weights sway; a long average takes that out.
+    gamma = Schedule(shape="cosine", start=1.0, end=1e-4, over=0.7)
     game = GAN(
-        noise=16, penalty=Penalty(gamma=gamma, every=4), ema=EMA(half_life=constant(50_000)),
+        noise=16, penalty=Penalty(gamma=gamma, every=4), ema=EMA(half_life=constant(400_000)),
         **networks(facts.space), **scheduled(1e-3, 2e-5),
     )
     enough = {"split": enough_points(facts), "watching": Watching(items=2500)}
