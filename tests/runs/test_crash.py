@@ -128,10 +128,11 @@ def test_a_signal_at_any_place(where, number, code, short, undisturbed, call, tm
 # ---- kill -9
 
 
+SOME = random.randrange(5, 40)
 MOMENTS = {
     "before the folder is there": ("short", lambda run: list(run.parent.glob(".run.*.tmp"))),
     "before round 1": ("short", lambda run: (run / "status.json").exists()),
-    "at a random round": ("long", lambda run, draw=random.randrange(5, 40): len(rounds(run)) > draw),
+    "at a random round": ("long", lambda run: len(rounds(run)) > SOME),
     "during a save": ("long", lambda run: len(rounds(run)) > 5 and list((run / "checkpoints").glob(".*.tmp"))),
 }
 
