@@ -4,6 +4,7 @@ A choice among components is a field whose type is a family (a subclass of `Comp
 `kind` names the member. The class tree is the registry, so the set is open: importing a module adds its members.
 """
 
+import contextlib
 import importlib
 import json
 from collections.abc import Iterator
@@ -49,6 +50,11 @@ class Component(Settings):
         for child in cls.__subclasses__():
             found |= child.choices()
         return found
+
+    @classmethod
+    def family(cls) -> type["Component"]:
+        """The class below Component that this one descends from: what a choice is made among."""
+        return next(c for c in reversed(cls.__mro__) if issubclass(c, Component) and c is not Component)
 
     @classmethod
     def named(cls, kind: str) -> type[Self]:
@@ -149,20 +155,24 @@ class Row:
     rule: str | None
 
 
-def rows(settings: Settings, prefix: str = "") -> Iterator[Row]:
-    """Every setting of a concrete instance, in order of definition; a component's `kind` comes first in its group."""
+def rows(settings: Settings, prefix: str = "", about: str = "") -> Iterator[Row]:
+    """Every setting of a concrete instance, in order of definition; a component's `kind` comes first in its group.
+
+    `about` is the help of the field that holds the group: `learning rate: value at round 0`.
+    """
+    help = lambda text: " ".join(f"{about}: {text}".removeprefix(": ").split())
     if isinstance(settings, Component) and settings.kind and prefix:
-        family = next(c for c in reversed(type(settings).__mro__) if issubclass(c, Component) and c is not Component)
+        family = type(settings).family()
         names = sorted(family.choices())
         if len(names) > 1:
-            yield Row(f"{prefix}kind", "|".join(names), settings.kind, (family.__doc__ or "").split("\n")[0], None)
+            yield Row(f"{prefix}kind", "|".join(names), settings.kind, help((family.__doc__ or "").split("\n")[0]), None)
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if isinstance(value, Settings):
-            yield from rows(value, f"{prefix}{name}.")
+            yield from rows(value, f"{prefix}{name}.", field.description or "")
         else:
             rule = next((m.text for m in field.metadata if isinstance(m, Rule)), None)
-            yield Row(f"{prefix}{name}", spell(field), dump(value), " ".join((field.description or "").split()), rule)
+            yield Row(f"{prefix}{name}", spell(field), dump(value), help(field.description or ""), rule)
 
 
 def spell(field: FieldInfo) -> str:
@@ -189,13 +199,26 @@ def spell(field: FieldInfo) -> str:
 def override(settings: Settings, changes: dict[str, Any]) -> Settings:
     """Settings with dotted paths replaced. A path may be shortened to any tail that names one setting: `gamma`.
 
-    Kinds are changed first, outermost first, so that `--penalty.kind r1 --penalty.gamma 2` finds the new kind's gamma.
+    Kinds are changed first, then whole groups before their parts, so that `--gamma 2 --penalty r1` keeps both. A new kind keeps
+    what it has in common with the old one: `--game.kind gan` of a conditional GAN is the same game without the label.
     """
-    for typed, value in sorted(changes.items(), key=lambda item: (not item[0].endswith("kind"), item[0].count("."))):
-        paths = [*groups(settings), *(row.path for row in rows(settings))]
-        path = resolve(typed, paths)
-        settings = _replace(settings, path.split("."), _literal(value), path)
+    first = known_paths(settings)
+
+    def order(typed: str) -> tuple[bool, int]:
+        with contextlib.suppress(UserError):
+            path = resolve(typed, first)
+            return not path.endswith("kind"), path.count(".")
+        return not typed.endswith("kind"), len(typed)                   # a part of a kind that is not there yet
+
+    for typed in sorted(changes, key=order):
+        path = resolve(typed, known_paths(settings))
+        settings = _replace(settings, path.split("."), _literal(changes[typed]), path)
     return settings
+
+
+def known_paths(settings: Settings) -> list[str]:
+    """Everything that `override` can replace."""
+    return [*groups(settings), *(row.path for row in rows(settings))]
 
 
 def groups(settings: Settings, prefix: str = "") -> Iterator[str]:
@@ -224,14 +247,22 @@ def resolve(typed: str, paths: list[str]) -> str:
     raise UserError(f"unknown setting --{typed}{close if 'did you mean' in close else '; see `sparring show RECIPE`'}")
 
 
+def shortest(path: str, paths: list[str]) -> str:
+    """What `show` calls a setting: without the name of its outermost group where the rest still names it."""
+    tail = path.partition(".")[2]
+    with contextlib.suppress(UserError):
+        if tail and resolve(tail, paths) == path:
+            return tail
+    return path
+
+
 def _replace(settings: Settings, path: list[str], value: Any, whole: str) -> Settings:
     head, *rest = path
-    if rest:
-        inner = getattr(settings, head)
-        if rest == ["kind"]:
-            new = value
-        else:
-            new = _replace(inner, rest, value, whole)
+    inner = getattr(settings, head)
+    if isinstance(inner, Component) and (rest == ["kind"] or (not rest and isinstance(value, str))):
+        new = _of_kind(inner, value)
+    elif rest:
+        new = _replace(inner, rest, value, whole)
     else:
         new = value
     plain = {name: getattr(settings, name) for name in type(settings).model_fields} | {head: new}
@@ -239,6 +270,17 @@ def _replace(settings: Settings, path: list[str], value: Any, whole: str) -> Set
         return type(settings).model_validate(plain)
     except ValidationError as error:
         raise UserError(f"--{whole}: {explain(error, plain)}") from None
+
+
+def _of_kind(old: Component, kind: str) -> dict[str, Any]:
+    """Another member of a family, with the old one's values of the fields that both inherit from the same class."""
+    new = type(old).family().choices().get(kind)
+    kept = [name for name in type(old).model_fields if new and name in new.model_fields and _owner(new, name) is _owner(type(old), name)]
+    return {"kind": kind} | {name: getattr(old, name) for name in kept}
+
+
+def _owner(member: type[Settings], field: str) -> type:
+    return next(c for c in member.__mro__ if field in c.__dict__.get("__annotations__", {}))
 
 
 def _literal(value: Any) -> Any:

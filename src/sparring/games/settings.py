@@ -14,7 +14,10 @@ ObjectiveName = Literal["relativistic", "non-saturating", "minimax", "least-squa
 
 
 class GameSettings(Component):
-    """The family: who plays and what each player minimises. `build(space=)`."""
+    """The family: who plays and what each player minimises.
+
+    `build(space=)` gives a Game.
+    """
 
 
 class Penalty(Settings):

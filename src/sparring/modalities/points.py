@@ -108,17 +108,6 @@ def builtin(name: str) -> PointSource:
     return PointSource(density.sample(BUILTIN_COUNT, seed=0), name, ("x", "y"), density=density)
 
 
-def open_points(path: Path) -> PointSource:
-    """A .csv of numbers (a header is optional; a column called label or class holds labels) or a .npy array (n, d)."""
-    if path.suffix == ".npy":
-        try:
-            items = np.load(path, allow_pickle=False)
-        except (ValueError, OSError) as error:
-            raise UserError(f"cannot read {path} as an array of numbers ({error})") from None
-        return from_array(items, path.stem, str(path))
-    return _read_csv(path)
-
-
 def from_array(items: np.ndarray, name: str, where: str = "the array") -> PointSource:
     """Rows of an array (n, d) of real numbers; rows that are not finite are left out and named."""
     if items.ndim != 2 or not np.issubdtype(items.dtype, np.number) or np.iscomplexobj(items):
@@ -126,7 +115,8 @@ def from_array(items: np.ndarray, name: str, where: str = "the array") -> PointS
     return _checked(items.astype(np.float32), None, tuple(f"x{i}" for i in range(items.shape[1])), name, where)
 
 
-def _read_csv(path: Path) -> PointSource:
+def open_points(path: Path) -> PointSource:
+    """A .csv of numbers; a header is optional, a column called label or class holds labels, an empty cell is a missing value."""
     import csv
 
     try:
@@ -136,16 +126,17 @@ def _read_csv(path: Path) -> PointSource:
         raise UserError(f"cannot read {path} as CSV ({error})") from None
     if not rows:
         raise UserError(f"{path} is empty: a CSV of points has one row of numbers a point")
-    header = tuple(c.strip() for c in rows.pop(0)) if not all(map(_is_number, rows[0])) else tuple(f"x{i}" for i in range(len(rows[0])))
+    named = not all(map(_is_number, rows[0]))
+    header = tuple(c.strip() for c in rows.pop(0)) if named else tuple(f"x{i}" for i in range(len(rows[0])))
     at = next((i for i, c in enumerate(header) if c.lower() in ("label", "class")), None)
     numbers, names = [], []
-    for line, row in enumerate(rows, 2):
+    for line, row in enumerate(rows, 1 + named):
         if len(row) != len(header):
             raise UserError(f"{path} line {line} has {len(row)} columns where {len(header)} are expected")
         cells = [c for i, c in enumerate(row) if i != at]
-        if wrong := next((c for c in cells if not _is_number(c)), None):
-            raise UserError(f"{path} line {line}: {wrong!r} is no number; points are rows of numbers (with an optional column `label`)")
-        numbers.append([float(c) for c in cells])
+        if wrong := [c for c in cells if not _is_number(c)]:
+            raise UserError(f"{path} line {line}: {wrong[0]!r} is no number; points are rows of numbers (with an optional column `label`)")
+        numbers.append([_number(c) for c in cells])
         names.append(row[at] if at is not None else "")
     columns = tuple(c for i, c in enumerate(header) if i != at)
     return _checked(np.array(numbers, np.float32).reshape(-1, len(columns)), names if at is not None else None, columns, path.stem, str(path))
@@ -153,7 +144,7 @@ def _read_csv(path: Path) -> PointSource:
 
 def _checked(items: np.ndarray, names: list[str] | None, columns: tuple[str, ...], name: str, where: str) -> PointSource:
     good = np.isfinite(items).all(1)
-    problems = (f"{(~good).sum()} rows with missing or infinite values are left out",) if not good.all() else ()
+    problems = (f"left out {(~good).sum()} of {len(good)} rows, which have missing or infinite values",) if not good.all() else ()
     if not good.any():
         raise UserError(f"{where} has no row of finite numbers")
     classes = tuple(sorted(set(names))) if names else ()
@@ -163,10 +154,14 @@ def _checked(items: np.ndarray, names: list[str] | None, columns: tuple[str, ...
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        _number(cell)
     except ValueError:
         return False
     return True
+
+
+def _number(cell: str) -> float:
+    return float(cell.strip() or "nan")
 
 
 # ---- codec
@@ -196,7 +191,7 @@ class PointCodec(Codec):
         return batch
 
     def decode(self, x: Tensor) -> np.ndarray:
-        return x.double().numpy() * self.scale + self.mean
+        return x.detach().cpu().double().numpy() * self.scale + self.mean
 
     def compact(self, items: np.ndarray) -> Tensor:
         if items.ndim != 2 or items.shape[1] != len(self.mean):

@@ -8,15 +8,24 @@ from sparring.base.settings import Component
 
 
 class Generator(Component):
-    """The network that makes an item from noise. `build(space=, noise=, labels=)`; labels = 0 for none."""
+    """The network that makes an item from noise.
+
+    `build(space=, noise=, labels=)` gives a module (n, noise) -> (n, *shape); labels = 0 for none.
+    """
 
 
 class Discriminator(Component):
-    """The network that tells real from generated. `build(space=, labels=)`."""
+    """The network that tells real from generated.
+
+    `build(space=, labels=)` gives a module (n, *shape) -> logits (n,); labels = 0 for none.
+    """
 
 
 class Encoder(Component):
-    """The network that maps an item to a vector. `build(space=, outputs=)`."""
+    """The network that maps an item to a vector.
+
+    `build(space=, outputs=)` gives a module (n, *shape) -> (n, outputs).
+    """
 
 
 class MLPGenerator(Generator):

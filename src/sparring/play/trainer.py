@@ -91,20 +91,23 @@ class Trainer:
     # ---- the loop
 
     def rounds(self, n: int, every: int | None = None) -> Iterator[Record]:
-        """Plays n rounds (fewer when the last stage or `stopped` ends them); yields a record every so many rounds and at the end."""
+        """Plays n rounds (fewer when the last stage or `stopped` ends them); yields a record every so many rounds, at the end of a
+        stage and at the end."""
         if self.length is None:
             self.length = n
             self.clock = replace(self.clock, rounds=n)
         every = every or max(1, self.length // 200)
         last, start, began = self.clock.round + n, time.perf_counter(), self.clock
-        while self.clock.round < last and self.stage() is not None and not self.stopped:
+        alone, stop = ranks.world() == 1, self.stopped
+        while self.clock.round < last and self.stage() is not None and not stop:
+            stage = self.stage_number()
             self.play_round()
-            tick = self.clock.due(every) or self.clock.round == last or self.stage() is None
-            if ranks.world() > 1:                             # processes agree at ticks, so that all stop after the same round
-                self.stopped = tick and bool(ranks.highest(self.stopped))
-            if tick or self.stopped:
+            tick = self.clock.due(every) or self.clock.round == last or self.stage_number() != stage
+            stop = self.stopped if alone else tick and bool(ranks.highest(self.stopped))      # processes agree, at ticks
+            if tick or stop:
                 yield self.record(began, time.perf_counter() - start)
                 start, began = time.perf_counter(), self.clock        # what the caller did in between is not counted
+                stop = stop or (alone and self.stopped)
 
     def record(self, began: Clock, seconds: float) -> Record:
         """Reads the device: means since the last tick."""

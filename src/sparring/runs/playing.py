@@ -154,7 +154,7 @@ class Playing:
                 self.display.warn(f"{few} items are held out, metrics need {FEWEST}: nothing will be measured and the last checkpoint is the best")
 
     def loop(self, total: int, board: TensorBoard, deadline: float | None) -> None:
-        saved_at, again = time.monotonic(), True
+        saved_at, again, stage = time.monotonic(), True, self.trainer.stage_number()
         while again:
             again = False
             for record in self.trainer.rounds(total - self.trainer.clock.round, every=self.tick):
@@ -172,7 +172,8 @@ class Playing:
                     self.consult()
                 out_of_time = deadline is not None and time.monotonic() > deadline
                 self.trainer.stopped = bool(ranks.highest(self.trainer.stopped or out_of_time))
-                due = self.improved or time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
+                late = time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
+                due, stage = self.improved or late or record.stage != stage, record.stage
                 # a checkpoint in a row of failing moves may be what a roll-back wants to leave behind
                 if at_end or self.trainer.stopped or ranks.highest(self.leads and due and not record.in_a_row):
                     self.save()
