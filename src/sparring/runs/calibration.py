@@ -38,8 +38,10 @@ def calibrate(real: Tensor, fake: Tensor, on: str) -> Calibration:
         gradient = x.T @ (weight * (p - y)) + ridge @ theta
         hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + ridge
         theta = theta - torch.linalg.solve(hessian, gradient)
-    slope = max(float(theta[0]), 0.0)                                                   # a higher logit never means less real
-    return Calibration(slope / float(spread), float(theta[1]) - slope * float(centre / spread), on)
+    slope, height = theta.tolist()
+    if not slope > 0:                                       # a higher logit never means less real: such a verdict says nothing
+        return Calibration(0.0, 0.0, on)
+    return Calibration(slope / float(spread), height - slope * float(centre / spread), on)
 
 
 def accuracy(real: Tensor, fake: Tensor) -> dict[str, float]:
