@@ -115,6 +115,8 @@ class Deterministic(Game):
     def __init__(self, space: Space):
         super().__init__(space)
         self.network = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
+        if space.kind == "images":
+            self.network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 3, 3, padding=1)).to(memory_format=torch.channels_last)
 
     def players(self):
         return {"autoencoder": Player([self.network], Adam(lr=constant(1e-2)))}
@@ -161,6 +163,7 @@ def _cases() -> dict[str, Case]:
         "dcgan-channels-last", ImageSpace(shape=(3, 8, 8)), lambda s: RECIPES["dcgan"].tiny(s).build(space=s).to(memory_format=torch.channels_last)
     )
     found["deterministic"] = Case("deterministic", SPACES[0], Deterministic)
+    found["deterministic-channels-last"] = Case("deterministic-channels-last", ImageSpace(shape=(3, 8, 8)), Deterministic)
     found["odd"] = Case("odd", SPACES[0], Odd)
     return found
 

@@ -31,13 +31,14 @@ def main() -> None:
     result = {"ranks": {}, "without the all-reduce": {}, "joint": {}}
     for name, case in CASES.items():                     # each process starts from weights of its own: rank 0's must win
         result["ranks"][name] = gap(play(case.trainer(init=ranks.rank(), batch=8), ROUNDS))
-    joint = play(CASES["deterministic"].trainer(batch=8), ROUNDS)
-    result["joint"] = flat(joint.game).tolist()
+    for name in ("deterministic", "deterministic-channels-last"):
+        result["joint"][name] = flat(play(CASES[name].trainer(batch=8), ROUNDS).game).tolist()
     core.average_gradients = lambda parameters: None
     for name in ("gan-points", "vae-images"):
         result["without the all-reduce"][name] = gap(play(CASES[name].trainer(batch=8), ROUNDS))
     if ranks.rank() == 0:
         print(json.dumps(result))
+    ranks.wait()
     dist.destroy_process_group()
 
 

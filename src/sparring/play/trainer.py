@@ -277,8 +277,8 @@ def average_gradients(parameters: list[nn.Parameter]) -> None:
     present, flat = flat[: len(parameters)], flat[len(parameters) :] / ranks.world()
     anywhere = given if all(given) else present.tolist()          # read from the device only where a gradient is missing
     for p, some, mean in zip(parameters, anywhere, flat.split([p.numel() for p in parameters])):
-        if some:
-            p.grad = mean.view_as(p)
+        if some:                # in the weight's memory layout: a fused step pairs the wrong elements of two layouts without an error
+            p.grad = torch.empty_like(p).copy_(mean.view_as(p))
 
 
 class Meter:
