@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import sparring
 from tests.laws import checks
@@ -33,6 +34,12 @@ def test_trains_to_finite_numbers_in_two_seconds(case):
     trainer = play(case.trainer(), 30)
     assert all(p.isfinite().all() for p in trainer.game.parameters())
     assert time.process_time() - start < 2
+
+
+def test_uneven_chunks_equal_one_batch():
+    """Law 5 through the trainer: 16 items in three chunks, of 6, 6 and 4."""
+    whole, parts = (play(CASES["deterministic"].trainer(chunks=k), 20).game.state_dict().values() for k in (1, 3))
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(whole, parts))
 
 
 ROOM_FLOORS = {

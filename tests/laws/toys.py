@@ -116,7 +116,8 @@ class Deterministic(Game):
         super().__init__(space)
         self.network = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
         if space.kind == "images":
-            self.network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 3, 3, padding=1)).to(memory_format=torch.channels_last)
+            self.network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 3, 3, padding=1))
+            self.network.to(memory_format=torch.channels_last)
 
     def players(self):
         return {"autoencoder": Player([self.network], Adam(lr=constant(1e-2)))}

@@ -105,13 +105,14 @@ class Trainer:
             tick = self.clock.due(every) or self.clock.round == last or self.stage_number() != stage
             stop = self.stopped if alone else tick and bool(ranks.highest(self.stopped))      # processes agree, at ticks
             if tick or stop:
-                yield self.record(began, time.perf_counter() - start)
+                yield self.record(began, start)
                 start, began = time.perf_counter(), self.clock        # what the caller did in between is not counted
                 stop = stop or (alone and self.stopped)
 
-    def record(self, began: Clock, seconds: float) -> Record:
-        """Reads the device: means since the last tick."""
+    def record(self, began: Clock, start: float) -> Record:
+        """Reads the device: means since the last tick, which was at `began` and, by time.perf_counter, at `start`."""
         means = self.meter.read()
+        seconds = time.perf_counter() - start               # only now: before, a GPU may still be working off its queue
         take = lambda prefix: {k.removeprefix(prefix): v for k, v in means.items() if k.startswith(prefix)}
         images, played = self.clock.images - began.images, self.clock.round - began.round
         return Record(
@@ -179,11 +180,12 @@ class Trainer:
         name = turn.player
         parameters, optimizer, buffers = self.parameters[name], self.optimizers[name], self.touched[name]
         before = [buffer.clone() for buffer in buffers]
+        sizes = [len(next(iter(chunk.values()))) for chunk in chunks]             # the last chunk may be smaller
         with only(parameters, self.frozen[name]):
-            for chunk in chunks:
+            for chunk, size in zip(chunks, sizes):
                 with self.precision():           # around one loss, never a round: its cache of cast weights goes stale after a step
                     terms = turn.loss(chunk)
-                (sum(terms.values()) * (turn.gain / len(chunks))).backward()
+                (sum(terms.values()) * (turn.gain * size / sum(sizes))).backward()
                 self.meter.add({f"terms/{name}/{term}": value for term, value in terms.items()})
                 self.meter.add({f"watch/{what}": value for what, value in self.game.seen.items()})
                 self.game.seen.clear()
