@@ -171,7 +171,8 @@ class Playing:
                     self.display.event(event)
                     self.consult()
                 out_of_time = deadline is not None and time.monotonic() > deadline
-                self.trainer.stopped = bool(ranks.highest(self.trainer.stopped or out_of_time))
+                if ranks.highest(self.trainer.stopped or out_of_time):        # never set back: a signal may come between these two lines
+                    self.trainer.stopped = True
                 late = time.monotonic() - saved_at > 60 * self.configuration.watching.checkpoint_minutes
                 due, stage = self.improved or late or record.stage != stage, record.stage
                 # a checkpoint in a row of failing moves may be what a roll-back wants to leave behind
@@ -209,6 +210,7 @@ class Playing:
 
     def look(self, record: Record, at_end: bool) -> dict[str, Any]:
         """The event of this tick."""
+        self.improved = False                            # what was not saved then is not what stands here now
         self.notes["seconds"] += record.seconds
         finite = lambda values: {k: v if v == v and abs(v) != float("inf") else None for k, v in values.items()}
         event = {
