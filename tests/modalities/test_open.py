@@ -383,3 +383,14 @@ open_data("digits8").describe(), open_data({str(tmp_path)!r}).describe()
 assert not {{"torch", "pandas", "sklearn", "mlxtend"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_csv_with_empty_cells(tmp_path):
+    """An empty cell is a missing value: its row is left out, with or without a header."""
+    for text in ("x,y\n1,2\n3,\n4,5\n", "1,2\n,3\n4,5\n"):
+        (tmp_path / "holes.csv").write_text(text)
+        source = open_data(str(tmp_path / "holes.csv"))
+        assert source.items.tolist() == [[1, 2], [4, 5]] and "1 of 3 rows" in source.problems[0]
+    (tmp_path / "holes.csv").write_text("1,2\n3,x\n")
+    with pytest.raises(UserError, match="line 2: 'x' is no number"):
+        open_data(str(tmp_path / "holes.csv"))

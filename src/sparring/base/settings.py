@@ -259,7 +259,9 @@ def shortest(path: str, paths: list[str]) -> str:
 def _replace(settings: Settings, path: list[str], value: Any, whole: str) -> Settings:
     head, *rest = path
     inner = getattr(settings, head)
-    if isinstance(inner, Component) and (rest == ["kind"] or (not rest and isinstance(value, str))):
+    if not rest and isinstance(value, str) and (isinstance(inner, Component) or (isinstance(inner, Settings) and "kind" in type(inner).model_fields)):
+        rest = ["kind"]
+    if isinstance(inner, Component) and rest == ["kind"]:
         new = _of_kind(inner, value)
     elif rest:
         new = _replace(inner, rest, value, whole)

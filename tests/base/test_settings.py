@@ -1,0 +1,52 @@
+"""What flags do to settings."""
+
+import pytest
+
+from sparring import service
+from sparring.base.errors import UserError
+from sparring.base.settings import override
+from sparring.base.space import ImageSpace
+from sparring.recipes.recipe import RECIPES, Facts, configure
+
+DIGITS = Facts(ImageSpace(shape=(1, 28, 28), labels=tuple("0123456789")))
+
+
+def settings(recipe: str):
+    return configure(RECIPES[recipe], DIGITS)
+
+
+def test_a_new_kind_keeps_what_both_have():
+    """`--game.kind gan` of the conditional recipe is the same game without the label, and `--penalty.kind r1` keeps gamma."""
+    plain, told = override(settings("dcgan"), {"game.kind": "gan"}).game, settings("dcgan").game
+    assert plain.kind == "gan" and {n: getattr(plain, n) for n in type(plain).model_fields} == {n: getattr(told, n) for n in type(plain).model_fields}
+    assert override(settings("dcgan"), {"penalty.kind": "r1"}).game.penalty.gamma == told.penalty.gamma
+
+
+def test_a_new_kind_brings_its_own_values():
+    """A perceptron's width means nothing to a convolutional network; WGAN-GP has an objective of its own."""
+    assert override(settings("gan"), {"generator.kind": "dcgan"}).game.generator.width == 64
+    changed = override(settings("gan"), {"game.kind": "wgan-gp"}).game
+    assert (changed.objective, changed.penalty.kind) == ("wasserstein", "one-centered") and changed.generator == settings("gan").game.generator
+
+
+def test_whole_groups_come_before_their_parts():
+    for order in (("gamma", "penalty"), ("penalty", "gamma")):
+        penalty = override(settings("gan"), {name: {"gamma": "2", "penalty": "r1"}[name] for name in order}).game.penalty
+        assert penalty.kind == "r1" and penalty.gamma.start == 2
+
+
+def test_what_show_prints_can_be_typed():
+    """Every flag that `show` prints names that setting, and every help says what it is about and nothing of Python."""
+    from sparring.base.settings import known_paths, resolve, shortest
+
+    for name, recipe in RECIPES.items():
+        configuration = configure(recipe, Facts(service.example_space(recipe)))
+        paths = known_paths(configuration)
+        for row in service.setting_rows(configuration):
+            assert resolve(shortest(row.path, paths).replace("_", "-"), paths) == row.path
+            assert row.help and "build(" not in row.help, f"{name}: {row.path}"
+
+
+def test_wrong_kind():
+    with pytest.raises(UserError, match="did you mean 'gan'"):
+        override(settings("dcgan"), {"game.kind": "gann"})
