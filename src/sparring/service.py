@@ -242,7 +242,7 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
             save_trainer(trainer, first, {"seconds": 0.0, "skill": None, "best": None, "calibration": None, "events": 0})
             save_local(trainer.game, first)
             files.write(folder / "last", "000000\n")
-    ranks.wait()
+    plan.path = Path(ranks.of_leader(str(plan.path)))           # its number may have been taken meanwhile
 
 
 @contextlib.contextmanager
@@ -324,6 +324,8 @@ def check_length(rounds: int | None, minutes: float | None) -> None:
 
 def carry_out(planned: Plan, *, minutes: float | None, began: float, from_run: str | Path | None = None, display: "Display | None" = None) -> "Run":
     """Starts a plan and plays it to its end."""
+    if minutes is not None and ranks.world() > 1:             # each would measure a speed of its own
+        raise UserError("--minutes is for a training on one process, this is one of several: give --rounds")
     from sparring.runs.folder import Folder
     from sparring.runs.playing import Playing
     from sparring.runs.progress import Quiet

@@ -12,14 +12,19 @@ def world() -> int:
 
 
 def join() -> None:
-    """Joins the other processes of a torchrun launch; does nothing for one process or when already joined."""
+    """Joins the other processes of a torchrun launch; does nothing for one process or when already joined.
+
+    Where there are GPUs each process takes its own, and tensors on the CPU still have a way of their own: `--device cpu` works there too.
+    """
     if world() > 1:
         import torch.distributed as dist
 
         if not dist.is_initialized():
             import torch
 
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+            dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
 
 def highest(number: int) -> int:
@@ -29,10 +34,20 @@ def highest(number: int) -> int:
     import torch
     import torch.distributed as dist
 
-    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    shared = torch.tensor(int(number), device=device)
+    shared = torch.tensor(int(number))
     dist.all_reduce(shared, op=dist.ReduceOp.MAX)
     return int(shared)
+
+
+def of_leader(text: str) -> str:
+    """The text that the first process has. A collective: every process must call it."""
+    if world() == 1:
+        return text
+    import torch.distributed as dist
+
+    texts = [text]
+    dist.broadcast_object_list(texts, 0)
+    return texts[0]
 
 
 def wait() -> None:

@@ -19,7 +19,8 @@ def watching(game: Game) -> Iterator[None]:
     """Eval mode, no gradients, a forked random state, averages settled; on leaving everything is as it was."""
     training = [m for m in game.modules() if m.training]
     kept = [(b, b.clone()) for m in game.modules() if isinstance(m, Average) for b in m.mean.buffers()]
-    devices = [torch.device("cuda", i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    device = next(game.parameters()).device
+    devices = [device] if device.type == "cuda" else []           # asking other devices for their state would wake them up
     with torch.no_grad(), torch.random.fork_rng(devices=devices):
         reseed("watching")
         game.eval()
