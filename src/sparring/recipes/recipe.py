@@ -17,7 +17,7 @@ from sparring.modalities.split import Split
 
 @dataclass(frozen=True)
 class Facts:
-    """What a recipe may look at: the space of the data, how many items there are to train on, and how many of each label."""
+    """What a recipe may look at: the space of the data, how many items there are (held-out ones included), and how many of each label."""
 
     space: Space
     count: int = 5_000
