@@ -160,12 +160,12 @@ def _show(options):
 
 
 def _setting_lines(settings: list[dict]) -> list[str]:
-    from sparring.base.settings import shortest
+    from sparring.base.settings import shortened
 
     lines, paths = [], [row["path"] for row in settings]
     for row in settings:
         value = row["value"] if not isinstance(row["value"], list) else ",".join(map(str, row["value"])) or "none"
-        head = f"  --{shortest(row['path'], paths).replace('_', '-')} {value}"
+        head = f"  --{shortened(row['path'], 'game', paths).replace('_', '-')} {value}"
         rule = f" (auto: {row['rule']})" if row["rule"] and row["value"] == "auto" else ""
         text = textwrap.fill(f"[{row['type']}] {row['help']}{rule}", 118, initial_indent=" " * 10, subsequent_indent=" " * 10)
         lines.append(f"{head}\n{text}")

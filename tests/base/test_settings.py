@@ -3,6 +3,7 @@
 import pytest
 
 from sparring import service
+from sparring.base.clock import constant
 from sparring.base.errors import UserError
 from sparring.base.settings import override
 from sparring.base.space import ImageSpace
@@ -37,16 +38,25 @@ def test_whole_groups_come_before_their_parts():
 
 def test_what_show_prints_can_be_typed():
     """Every flag that `show` prints names that setting, and every help says what it is about and nothing of Python."""
-    from sparring.base.settings import known_paths, resolve, shortest
+    from sparring.base.settings import known_paths, resolve, shortened
 
     for name, recipe in RECIPES.items():
         configuration = configure(recipe, Facts(service.example_space(recipe)))
         paths = known_paths(configuration)
         for row in service.setting_rows(configuration):
-            assert resolve(shortest(row.path, paths).replace("_", "-"), paths) == row.path
+            assert resolve(shortened(row.path, "game", paths).replace("_", "-"), paths) == row.path
             assert row.help and "build(" not in row.help, f"{name}: {row.path}"
 
 
 def test_wrong_kind():
     with pytest.raises(UserError, match="did you mean 'gan'"):
         override(settings("dcgan"), {"game.kind": "gann"})
+
+
+def test_a_constant_schedule_has_one_value():
+    """`--gamma.shape constant` must not be ignored while start and end differ."""
+    with pytest.raises(UserError, match="give that number alone"):
+        override(settings("dcgan"), {"penalty.gamma.shape": "constant"})
+    assert override(settings("dcgan"), {"gamma": "2"}).game.penalty.gamma == constant(2)
+    moving = override(settings("dcgan"), {"ema.half_life.shape": "linear", "ema.half_life.end": "10"}).game.ema.half_life
+    assert (moving.shape, moving.start, moving.end) == ("linear", 20_000, 10)

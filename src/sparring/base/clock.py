@@ -55,12 +55,14 @@ class Schedule(Settings):
             return {"start": value, "end": value}
         if isinstance(value, dict) and "start" in value and "end" not in value:
             return value | {"end": value["start"]}
+        if isinstance(value, dict) and "shape" not in value and value.get("start") != value.get("end"):
+            return value | {"shape": "cosine"}
         return value
 
     @model_validator(mode="after")
-    def _moves(self):
+    def _has_one_value(self):
         if self.shape == "constant" and self.start != self.end:
-            object.__setattr__(self, "shape", "cosine")
+            raise ValueError("a constant schedule has one value: give that number alone, or the shape linear or cosine before the end")
         return self
 
     def at(self, clock: Clock) -> float:

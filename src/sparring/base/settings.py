@@ -247,12 +247,11 @@ def resolve(typed: str, paths: list[str]) -> str:
     raise UserError(f"unknown setting --{typed}{close if 'did you mean' in close else '; see `sparring show RECIPE`'}")
 
 
-def shortest(path: str, paths: list[str]) -> str:
-    """What `show` calls a setting: without the name of its outermost group where the rest still names it."""
-    tail = path.partition(".")[2]
+def shortened(path: str, group: str, paths: list[str]) -> str:
+    """A path without the name of this outermost group, where the rest still names the same setting."""
+    tail = path.removeprefix(f"{group}.")
     with contextlib.suppress(UserError):
-        if tail and resolve(tail, paths) == path:
-            return tail
+        return tail if resolve(tail, paths) == path else path
     return path
 
 
