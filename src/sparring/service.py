@@ -357,7 +357,7 @@ def conclude(path: Path, display: "Display") -> "Run":
             for name, entry in measured["metrics"].items():
                 floor = f"  (real items {entry['floor']:.4g})" if "floor" in entry else ""
                 display.note(f"  {name:15} {entry['value']:.4g}{floor}")
-        run.report()
+        display.note(f"report {run.report()}")
     return run
 
 
@@ -457,7 +457,10 @@ def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: 
 
 
 def compare(paths: Iterable[str | Path]) -> dict[str, Any]:
-    """Runs side by side, judged on the same data (those of the first) by the same protocol."""
+    """Runs side by side, judged on the same data (those of the first) by the same protocol: all on the smallest of their test parts,
+    since metrics of unequal numbers of items cannot be compared. Its items are in every run's test part, where the data are the same."""
+    from sparring.modalities.split import held_out
+
     runs = [load_run(p) for p in paths]
     if len(runs) < 2:
         raise UserError("compare takes two runs or more")
@@ -465,8 +468,13 @@ def compare(paths: Iterable[str | Path]) -> dict[str, Any]:
     if len(kinds) > 1:
         raise UserError("these runs make items of different kinds or sizes: " + ", ".join(f"{k} {s}" for k, s in sorted(kinds, key=str)))
     data = runs[0].data.text
-    return {"data": data, "runs": [run.measure(data=None if i == 0 else data) | {"recipe": run.folder.recipe()["recipe"],
-            "rounds": run.status["round"], "verdict": run.doctor()["verdict"]} for i, run in enumerate(runs)]}  # fmt: skip
+    parts = min((run.configuration.split for run in runs), key=lambda parts: held_out(len(runs[0].data.source), parts)[1])
+    found = [
+        run.measure(data=data, split=parts)
+        | {"recipe": run.folder.recipe()["recipe"], "rounds": run.status["round"], "verdict": run.doctor()["verdict"]}
+        for run in runs
+    ]
+    return {"data": data, "runs": found}
 
 
 def machine() -> dict[str, Any]:

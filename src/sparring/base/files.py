@@ -171,7 +171,11 @@ class Lock:
 
     def __enter__(self):
         self.handle = open(self.path, "a+")
-        if not _try_lock(self.handle):
+        for _ in range(20):
+            if _try_lock(self.handle):
+                break
+            time.sleep(0.01)                     # a reader that asks whether it is taken holds it for a moment
+        else:
             self.handle.close()
             raise UserError(f"another process is writing to {self.path.parent}: wait for it or stop it")
         self.handle.seek(0)
@@ -188,7 +192,7 @@ class Lock:
         """Whether another process holds it now."""
         if not self.path.exists():
             return False
-        with open(self.path, "a+") as handle:
+        with open(self.path, "a+" if os.name == "nt" else "r") as handle:       # readers may have no right to write
             return not _try_lock(handle)
 
 

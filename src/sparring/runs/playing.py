@@ -147,6 +147,8 @@ class Playing:
         if part is None:
             self.display.warn("too few items to hold any out: nothing will be measured and the last checkpoint is the best")
         elif self.judge_every and isinstance(self.game, Generates):
+            if self.game.space.kind == "images":
+                self.display.note("preparing metrics (for new pictures the network that judges them is trained first: about a minute, once)")
             with torch.random.fork_rng(devices=[]):
                 self.judge = judge_for(self.data, part, names=self.configuration.watching.metrics, n=self.configuration.watching.items)
             if self.judge is None:

@@ -1,5 +1,6 @@
 """A run on disk as an object: what `sparring.load` gives. Opening one executes nothing from the folder."""
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 from sparring.base.errors import UserError, nearest
 from sparring.modalities.kinds import load_codec
 from sparring.modalities.source import Codec
+from sparring.modalities.split import Split
 from sparring.play.checkpoint import load_weights
 from sparring.play.game import Encodes, Game, Generates, Reconstructs, Scores
 from sparring.play.watching import sample, settle
@@ -54,7 +56,8 @@ class Run:
     @cached_property
     def game(self) -> Game:
         """On the CPU, in eval mode, ready to `render`; gradients are on, for projection and editing."""
-        torch.set_num_threads(self.configuration.hardware.threads)         # what was fastest: with too many a busy machine crawls
+        threads = min(self.configuration.hardware.threads, os.cpu_count() or 1)      # what was fastest: with too many a busy machine crawls
+        torch.set_num_threads(threads)
         game = self.configuration.game.build(space=self.codec.space)
         load_weights(game, self.checkpoint)
         game.eval()
@@ -159,9 +162,13 @@ class Run:
         n: int | None = None,
         inception: str | None = None,
         seed: int = 1,
+        split: Split | None = None,
     ) -> dict[str, Any]:
-        """The document of `measure --json`: generated items and held-out real ones (the test part), each against the same training items."""
-        held = self.data if data is None else reopen(self.path, self.configuration.split, data)
+        """The document of `measure --json`: generated items and held-out real ones (the test part), each against the same training items.
+
+        `data`: others than those it was trained on; `split`: how they are cut into parts, by default as the run's own are.
+        """
+        held = self.data if data is None and split is None else reopen(self.path, split or self.configuration.split, data)
         with torch.random.fork_rng(devices=[]):
             judge = judge_for(held, "test", names=metrics, n=n, inception=inception)
             if judge is None:
