@@ -99,8 +99,13 @@ def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def _number(text: str) -> str:
-    return f"{text:.4g}" if isinstance(text, float) else str(text)
+def _number(value: Any) -> str:
+    """A value as a person reads it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_number(v)}" for k, v in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def parse_settings(rest: Sequence[str]) -> dict[str, str]:
@@ -280,15 +285,19 @@ def _plan_lines(document):
 
 def _work(work: Callable, options: argparse.Namespace) -> int:
     """Runs a training; the last line on standard output names the run folder."""
+    from sparring.base.ranks import rank
     from sparring.runs.playing import Interrupted
     from sparring.runs.progress import display
 
+    leads = rank() == 0                          # of several processes one talks
     try:
-        path, code = work(display(options.quiet)).path, 0
+        path, code = work(display(options.quiet or not leads)).path, 0
     except Interrupted as interruption:
-        print(interruption, file=sys.stderr)
         path, code = interruption.path, interruption.code
-    print(path)
+        if leads:
+            print(interruption, file=sys.stderr)
+    if leads:
+        print(path)
     return code
 
 

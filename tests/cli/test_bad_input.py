@@ -19,7 +19,7 @@ ARGUMENTS = {
     "unknown recipe to show": ("show gann", "did you mean 'gan'"),
     "unknown recipe to cite": ("cite gann", "did you mean 'gan'"),
     "unknown option": ("list --jsn", "--jsn"),
-    "unknown setting": ("train gan --data points.csv --penalty.gama 1", "did you mean 'game.penalty.gamma'"),
+    "unknown setting": ("train gan --data points.csv --penalty.gama 1", "did you mean '--game.penalty.gamma'"),
     "setting without value": ("train gan --data points.csv --batch", "--batch needs a value"),
     "no setting": ("train gan --data points.csv 7", "unrecognised: '7'"),
     "unknown kind": ("train gan --data points.csv --penalty.kind r3", "'r1.r2'"),

@@ -244,7 +244,8 @@ def resolve(typed: str, paths: list[str]) -> str:
     close = nearest(wanted, paths)
     if "did you mean" not in close:
         close = nearest(wanted.rsplit(".", 1)[-1], shorts)
-    raise UserError(f"unknown setting --{typed}{close if 'did you mean' in close else '; see `sparring show RECIPE`'}")
+    close = close.replace("did you mean '", "did you mean '--") if "did you mean" in close else "; see `sparring show RECIPE`"
+    raise UserError(f"unknown setting --{typed}{close}")
 
 
 def shortened(path: str, group: str, paths: list[str]) -> str:
