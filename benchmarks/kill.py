@@ -1,6 +1,6 @@
 """`kill -9` at 20 random moments of a training, each followed by `resume`: the final weights are those of an undisturbed run, bit for bit.
 
-    python -m benchmarks.kill [--kills 20] [--rounds 200] [--seed 0] [--out benchmarks/results/kill.json]
+    python -m benchmarks.kill [--kills 20] [--rounds 100] [--seed 0] [--out benchmarks/results/kill.json]
 
 A conditional DCGAN on digits8 that saves every quarter of a second. Moments: a few before round 1, a few while a checkpoint is being
 written, the others anywhere between the start of the process and its end. Where no run folder is there yet, the run is trained again.
@@ -8,6 +8,7 @@ written, the others anywhere between the start of the process and its end. Where
 
 import argparse
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,23 +50,48 @@ def state(run: Path) -> str:
     return f"after round {events[-1]['round']}" if events else "before round 1"
 
 
-def moments(kills: int, seconds: float, rounds: int, draw: random.Random) -> list[Callable[[Path, float], bool]]:
-    """When to kill, by the run folder and the seconds since the start of the process."""
-    early = [lambda run, now: bool(list(run.parent.glob(f".{run.name}.*.tmp"))), lambda run, now: (run / "recipe.json").exists()]
-    early += [lambda run, now: (run / "status.json").exists()]
+Moment = Callable[[Path, float], bool]
+"""Whether to kill now: the run folder, and the seconds since it is there (-1 before)."""
 
-    def saving(after: int):
-        return lambda run, now: bool(list(run.glob("checkpoints/.*.tmp"))) and Folder(run).events_size() > 0 and Folder(run).events()[-1]["round"] >= after
 
-    saves = [saving(draw.randrange(rounds)) for _ in range(min(6, kills // 3))]
+def moments(kills: int, seconds: float, rounds: int, draw: random.Random) -> list[Moment]:
+    making = lambda run, now: bool(list(run.parent.glob(f".{run.name}.*.tmp")))
+    early = [making, lambda run, now: now >= 0, lambda run, now: (run / "status.json").exists()]
+    saves = [saving(draw.randrange(rounds)) for _ in range(kills // 3)]
     times = [draw.uniform(0, seconds) for _ in range(kills - len(early) - len(saves))]
-    return [*early, *saves, *(lambda run, now, at=at: now >= at for at in times)]
+    return [*early, *saves, *map(later, times)]
+
+
+def later(seconds: float) -> Moment:
+    return lambda run, now: now >= seconds
+
+
+def saving(after: int) -> Moment:
+    """While a checkpoint is being written, from some round on."""
+
+    def now_saving(run: Path, now: float) -> bool:
+        return bool(list(run.glob("checkpoints/.*.tmp"))) and any(event["round"] >= after for event in Folder(run).events()[-1:])
+
+    return now_saving
+
+
+def killed(run: Path, rounds: int, moment: Moment) -> str:
+    """Trains until the moment, kills, and says where that was; "" when the training was faster."""
+    process, there = train(run, rounds), None
+    while process.poll() is None:
+        if there is None and (run / "recipe.json").exists():
+            there = time.perf_counter()
+        if moment(run, -1 if there is None else time.perf_counter() - there):
+            break
+        time.sleep(0.001)
+    process.kill()
+    return state(run) if process.wait() != 0 else ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--out", default="benchmarks/results/kill.json")
     options = parser.parse_args()
@@ -73,22 +99,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train(folder / "warm-up", 2).wait()                                  # the extractor comes into the cache
-        began = time.perf_counter()
-        assert train(folder / "undisturbed", options.rounds).wait() == 0
-        seconds = time.perf_counter() - began
-        right = bits(folder / "undisturbed")
-        for number, moment in enumerate(moments(options.kills, seconds, options.rounds, draw)):
-            run, began = folder / str(number), time.perf_counter()
-            process = train(run, options.rounds)
-            while process.poll() is None and not moment(run, time.perf_counter() - began):
-                time.sleep(0.001)
-            process.kill()
-            killed = process.wait() != 0
-            where = state(run) if killed else "it had ended"
+        undisturbed = folder / "undisturbed"
+        assert train(undisturbed, options.rounds).wait() == 0
+        seconds = time.time() - (undisturbed / "recipe.json").stat().st_mtime
+        waiting = moments(options.kills, seconds, options.rounds, draw)
+        while waiting:
+            run, moment = folder / str(len(rows)), waiting.pop(0)
+            where = killed(run, options.rounds, moment)
+            if not where:                                                    # it had ended: another moment instead
+                shutil.rmtree(run)
+                waiting.append(later(draw.uniform(0, seconds / 2)))
+                continue
             again = sparring("resume", str(run), "--quiet") if (run / "recipe.json").exists() else train(run, options.rounds)
             code = again.wait()
-            rows.append({"killed": where, "exit code afterwards": code, "identical": code == 0 and bits(run) == right})
-            print(f"{number + 1:3} {where}: {'identical' if rows[-1]['identical'] else 'DIFFERENT'}", flush=True)
+            rows.append({"killed": where, "exit code afterwards": code, "identical": code == 0 and bits(run) == bits(undisturbed)})
+            print(f"{len(rows):3} {where}: {'identical' if rows[-1]['identical'] else 'DIFFERENT'}", flush=True)
     identical = sum(row["identical"] for row in rows)
     write_result(options.out, {"rounds": options.rounds, "kills": len(rows), "identical": identical, "rows": rows})
     print(f"{identical} of {len(rows)} are identical to the undisturbed run")
