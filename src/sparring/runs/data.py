@@ -11,9 +11,8 @@ from torch import Tensor
 
 from sparring.base import files
 from sparring.base.errors import UserError
-from sparring.modalities.kinds import fit, load_codec, save_codec
+from sparring.modalities.kinds import load_codec, save_codec
 from sparring.modalities.open import open_data
-from sparring.modalities.settings import Encoding
 from sparring.modalities.source import Codec, Source
 from sparring.modalities.split import Split, split
 
@@ -93,10 +92,6 @@ def reopen(folder: Path, parts: Split, text: str | None = None) -> Data:
     if text is None and data.content != saved["content"]:
         raise UserError(f"the data at {saved['data']} have changed since the run began: restore them, or start a new run with --from {folder}")
     return data
-
-
-def fitted(source: Source, encoding: Encoding) -> Codec:
-    return fit(source, encoding)
 
 
 def frequencies(part: dict[str, Tensor], classes: int) -> Tensor:
