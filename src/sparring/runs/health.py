@@ -71,6 +71,22 @@ def not_finite(events: Events) -> Finding | None:
 VARIETY = {"coverage": 0.25, "modes": 0.6}
 
 
+def _skills(events: Events) -> list[tuple[int, float]]:
+    """(round, mean skill over metrics), below 0 too: early on a run climbs from far below the trivial generator."""
+    found = []
+    for e in events:
+        skills = [min(1.0, max(-10.0, m["skill"])) for m in e.get("metrics", {}).values() if "skill" in m]
+        if skills:
+            found.append((e["round"], sum(skills) / len(skills)))
+    return found
+
+
+def _improving(events: Events) -> bool:
+    """Whether quality as a whole rose over the last three measurements."""
+    seen = _skills(events)
+    return len(seen) >= 3 and seen[-1][1] > seen[-3][1] + 0.02
+
+
 def _blurred(events: Events) -> bool:
     """Whether items miss the real ones for want of quality, not of variety: points between modes, pictures with a high recall."""
     points, pictures = _measured(events, "hq"), _measured(events, "recall")
@@ -82,9 +98,9 @@ def mode_collapse(events: Events) -> Finding | None:
     """Generated items cover a small part of what real held-out items of the same number cover."""
     for metric, share in VARIETY.items():
         seen = [(r, m["value"] / m["floor"], m) for r, m in _measured(events, metric) if m.get("floor")]
-        if len(seen) >= 3 and seen[-1][1] < share and not _blurred(events):
-            if seen[-1][1] > 1.3 * seen[-3][1]:              # a young run that is still spreading is no collapse
-                return None
+        # a young run that is still spreading or getting better is no collapse
+        young = len(seen) < 3 or seen[-1][1] > 1.3 * seen[-3][1] or _improving(events)
+        if not young and seen[-1][1] < share and not _blurred(events):
             since = next(r for i, (r, _, _) in enumerate(seen) if all(s < share for _, s, _ in seen[i:]))
             return Finding(
                 "mode-collapse", "failing", since, {metric: seen[-1][2]["value"], f"{metric} of real items": seen[-1][2]["floor"]},
@@ -119,7 +135,7 @@ def saturated_discriminator(events: Events) -> Finding | None:
 @detector("no-progress")
 def no_progress(events: Events) -> Finding | None:
     """The mean skill over all metrics has not improved over the second half of at least six measurements, and is low."""
-    seen = [(e["round"], e["skill"]) for e in events if e.get("skill") is not None]
+    seen = _skills(events)
     if len(seen) < 6:
         return None
     half = len(seen) // 2

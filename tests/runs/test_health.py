@@ -1,0 +1,59 @@
+"""The doctor, on events as runs write them: each detector fires on its failure and stays silent on health."""
+
+import pytest
+
+from sparring.runs import health
+
+
+def event(round, skipped=None, accuracy=(0.6, 0.6), **metrics):
+    entries = {name: {"value": value, "floor": floor, "skill": skill} for name, (value, floor, skill) in metrics.items()}
+    watch = {"accuracy/real": accuracy[0], "accuracy/fake": accuracy[1]}
+    return {"round": round, "skipped": skipped or {}, "attempt": 0, "watch": watch, "metrics": entries}
+
+
+def codes(events):
+    return {finding.code for finding in health.examine(events)}
+
+
+HEALTHY = [event(100 * i, coverage=(0.1 * i, 0.9, 0.11 * i), recall=(0.8, 0.9, 0.8), fd=(10 / i, 0.1, 1 - 0.5 / i)) for i in range(1, 10)]
+COLLAPSED = HEALTHY[:4] + [event(100 * i, coverage=(0.02, 0.9, 0.02), recall=(0.01, 0.9, 0.01), fd=(20, 0.1, 0.3)) for i in range(5, 10)]
+POINTS_COLLAPSED = [event(100 * i, modes=(2, 25, 0.1), hq=(0.9, 0.98, 0.9)) for i in range(1, 6)]
+POINTS_BLURRED = [event(100 * i, modes=(9, 25, 0.3), hq=(0.02, 0.98, 0.0)) for i in range(1, 6)]
+CLIMBING = [event(10 * i, coverage=(0.001, 0.9, 0.0), recall=(0.0, 0.9, 0.0), fd=(50 - 5 * i, 0.1, -0.5 + 0.1 * i)) for i in range(1, 7)]
+STUCK = [event(100 * i, coverage=(0.4, 0.9, 0.4), recall=(0.6, 0.9, 0.6), fd=(8, 0.1, 0.4)) for i in range(1, 9)]
+SATURATED = [event(10 * i, accuracy=(0.99, 1.0)) for i in range(1, 41)]
+
+
+@pytest.mark.parametrize(
+    "events, expected",
+    [
+        (HEALTHY, set()),
+        (CLIMBING, set()),
+        (COLLAPSED, {"mode-collapse"}),
+        (POINTS_COLLAPSED, {"mode-collapse"}),
+        (POINTS_BLURRED, set()),
+        (STUCK, {"no-progress"}),
+        (SATURATED, {"saturated-discriminator"}),
+        (SATURATED[:10], set()),
+        ([*HEALTHY, event(1000, skipped={"generator": 3})], {"not-finite"}),
+        ([], set()),
+    ],
+    ids=["healthy", "climbing", "collapsed", "few modes", "blurred", "stuck", "saturated", "too young to be saturated", "not finite", "no events"],
+)
+def test_findings(events, expected):
+    assert codes(events) - ({"no-progress"} if "mode-collapse" in expected else set()) == expected
+
+
+def test_a_finding_says_since_when_and_what_to_do():
+    finding = next(f for f in health.examine(COLLAPSED) if f.code == "mode-collapse")
+    assert finding.since_round == 500
+    assert finding.severity == "failing"
+    assert finding.evidence["coverage"] == 0.02
+    assert finding.advice
+
+
+def test_diagnosis_is_the_document_of_doctor_json():
+    document = health.diagnosis("runs/a", COLLAPSED)
+    assert document["run"] == "runs/a"
+    assert document["verdict"] == "failing"
+    assert set(document["findings"][0]) == {"code", "severity", "since_round", "evidence", "cause", "advice"}
