@@ -35,7 +35,7 @@ def resolve(hardware: Hardware, *, pictures: bool) -> tuple[Hardware, dict[str, 
     device = found.get("device", hardware.device)
     check_device(device)
     if hardware.threads == "auto":
-        found["threads"], speeds = probe_threads()
+        found["threads"], speeds = probe_threads(pictures)
         why["threads"] = "measured " + ", ".join(f"{n}: {1000 * s:.1f} ms" for n, s in speeds.items())
     if hardware.precision == "auto":
         found["precision"] = "bf16" if has_bf16(device) else "fp32"
@@ -69,14 +69,19 @@ def has_bf16(device: str) -> bool:
     return device == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def probe_threads() -> tuple[int, dict[int, float]]:
-    """The thread count with the best median time of a small convolution's forward and backward, and the times in seconds."""
+def probe_threads(pictures: bool = True) -> tuple[int, dict[int, float]]:
+    """The thread count with the best median time of a small layer's forward and backward (a convolution for pictures, else a linear
+    one), and the times in seconds."""
     import torch
 
-    layer = torch.nn.Conv2d(32, 64, 4, 2, 1).to(memory_format=torch.channels_last)
-    x = torch.randn(32, 32, 32, 32).contiguous(memory_format=torch.channels_last)
-    speeds, n = {}, 1
-    while n <= len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)):
+    if pictures:
+        layer = torch.nn.Conv2d(32, 64, 4, 2, 1).to(memory_format=torch.channels_last)
+        x = torch.randn(32, 32, 32, 32).contiguous(memory_format=torch.channels_last)
+    else:
+        layer, x = torch.nn.Linear(128, 128), torch.randn(256, 128)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    speeds = {}
+    for n in sorted({2**k for k in range(cores.bit_length())} | {cores}):
         torch.set_num_threads(n)
         times = []
         for _ in range(12):
@@ -84,7 +89,6 @@ def probe_threads() -> tuple[int, dict[int, float]]:
             layer(x).sum().backward()
             times.append(time.perf_counter() - start)
         speeds[n] = sorted(times[2:])[5]
-        n *= 2
     return min(speeds, key=speeds.get), speeds
 
 
