@@ -22,7 +22,7 @@ $(VENV)/.test: pyproject.toml $(VENV)/.base
 
 # A conditional generator of handwritten digits, from nothing to a report, in about five minutes on two cores.
 demo: $(VENV)/.demo
-	$(BIN)/sparring train dcgan --data digits --minutes 4.5 --run runs/demo-$$(date +%Y%m%d-%H%M%S) $(ARGS)
+	$(BIN)/sparring train dcgan --data digits --minutes 4.2 --run runs/demo-$$(date +%Y%m%d-%H%M%S) $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
