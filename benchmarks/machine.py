@@ -26,7 +26,10 @@ def facts() -> dict:
 
 def write_result(path: str, result: dict) -> None:
     """Writes and prints {command, date, machine, result}."""
-    command = " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+    arguments = list(sys.argv[1:])
+    if "--out" in arguments:                       # where it was written is no part of what was run
+        del arguments[(at := arguments.index("--out")) : at + 2]
+    command = " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *arguments])
     document = {"command": command, "date": datetime.date.today().isoformat(), "machine": facts(), "result": result}
     text = json.dumps(document, indent=2)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
