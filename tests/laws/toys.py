@@ -57,7 +57,7 @@ class Balance(Follower):
 
 class Odd(Game):
     """Two stages, a lazy turn of its own, several moves, batch norm and spectral norm on both sides, followers of all kinds, a shared
-    network of two players, SGD beside Adam: what the registered games do not use yet but later ones will."""
+    network of two players, SGD beside Adam, fused and not: what the registered games do not use yet but later ones will."""
 
     def __init__(self, space: Space):
         super().__init__(space)
@@ -71,7 +71,7 @@ class Odd(Game):
         return {
             "imitator": Player([self.generator], SGD(lr=constant(1e-2), momentum=0.9)),
             "generator": Player([self.generator], Adam(lr=constant(1e-3))),
-            "discriminator": Player([self.discriminator], Adam(lr=constant(1e-3))),
+            "discriminator": Player([self.discriminator], Adam(lr=constant(1e-3), fused=False)),
         }
 
     def stages(self):

@@ -1,4 +1,4 @@
-"""Optimizers as settings. What they build honours `found_inf`, so that a move can be skipped without reading the device."""
+"""Optimizers as settings. Fused ones honour `found_inf`, so that a move can be skipped without reading the device."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,11 +40,13 @@ class Adam(Optimizer):
     """decay of the mean of squared gradients"""
     eps: float = Field(1e-8, gt=0)
     """added to the root of the squares"""
+    fused: bool = True
+    """the whole step in one kernel; without it the device is read once a move, to skip moves that are not finite"""
 
     def make(self, parameters):
         import torch
 
-        return torch.optim.Adam(parameters, lr=self.lr.start, betas=(self.beta1, self.beta2.start), eps=self.eps, fused=True)
+        return torch.optim.Adam(parameters, lr=self.lr.start, betas=(self.beta1, self.beta2.start), eps=self.eps, fused=self.fused)
 
     def at(self, clock):
         return {"lr": self.lr.at(clock) * CAUTION**clock.attempt, "betas": (self.beta1, self.beta2.at(clock))}

@@ -194,8 +194,11 @@ class Trainer:
         unfit = (~norm.isfinite()).float()
         for group in optimizer.param_groups:
             group.update(self.players[name].optimizer.at(self.clock))
-        optimizer.found_inf = unfit              # a fused step that finds it set changes nothing
-        optimizer.step()
+        if optimizer.defaults["fused"]:
+            optimizer.found_inf = unfit          # a fused step that finds it set changes nothing
+            optimizer.step()
+        elif not unfit:                          # other steps cannot look: the device is read
+            optimizer.step()
         for buffer, old in zip(buffers, before):
             torch.where(unfit.bool(), old, buffer, out=buffer)
         self.failing[name].add_(1).mul_(unfit)
