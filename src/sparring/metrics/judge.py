@@ -195,6 +195,6 @@ def _skill(metric: Metric, entry: Mapping[str, float]) -> float | None:
     span = entry["floor"] - entry["baseline"]
     if span == 0 or (metric.better == "lower" and span > 0) or (metric.better == "higher" and span < 0):
         return None
-    if metric.better == "floor":                     # missing the floor by all of it, or by as much as the trivial generator, is worth nothing
-        return 1 - abs(entry["value"] - entry["floor"]) / min(abs(span), abs(entry["floor"]))
+    if metric.better == "floor":                     # missing the floor on either side is as bad
+        return 1 - abs((entry["value"] - entry["floor"]) / span)
     return (entry["value"] - entry["baseline"]) / span
