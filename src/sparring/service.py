@@ -160,6 +160,7 @@ def plan(
     import torch
 
     from sparring.metrics.catalogue import named
+    from sparring.modalities.settings import Encoding
     from sparring.runs.data import prepare
     from sparring.runs.folder import claim, new_run_path
 
@@ -168,7 +169,7 @@ def plan(
     from_file = _configuration_part(read(Path(config))) if config else None
     check_names(recipe, settings, from_file, str(config))
     encoding = {k.removeprefix("encoding."): v for k, v in _flat(from_file.get("encoding", {}) if from_file else {}).items()}
-    names = {"resolution", "fit", "channels", "standardise"}
+    names = {field for kind in recipe.modalities for field in Encoding.named(kind).model_fields}       # --resolution for --encoding.resolution
     encoding |= {k.removeprefix("encoding."): v for k, v in settings.items() if k.startswith("encoding.") or k in names}
     facts, source, full, codec = gather(data, recipe, encoding)
     configuration = configure(recipe, facts)
