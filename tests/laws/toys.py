@@ -8,7 +8,7 @@ from torch import Tensor, nn
 import sparring.recipes  # noqa: F401 - registers
 from sparring.base.clock import constant
 from sparring.base.seeding import seed_of
-from sparring.base.space import ImageSpace, PointSpace, Space
+from sparring.base.space import Attribute, ImageSpace, PointSpace, Space
 from sparring.games import settings as families
 from sparring.losses.adversarial import OBJECTIVES
 from sparring.networks.settings import DCGANDiscriminator, DCGANGenerator
@@ -20,6 +20,7 @@ from sparring.play.trainer import Trainer
 from sparring.recipes.recipe import RECIPES
 
 SPACES = [PointSpace(shape=(2,)), ImageSpace(shape=(1, 8, 8), labels=("a", "b", "c"))]
+TAGGED = ImageSpace(shape=(3, 8, 6), attributes=(Attribute(name="round", mean=0.5, deviation=0.5, quantiles=(0, 1)), Attribute(name="size")))
 
 
 class Pool(Follower):
@@ -163,6 +164,8 @@ def _cases() -> dict[str, Case]:
     found["dcgan-channels-last"] = Case(
         "dcgan-channels-last", ImageSpace(shape=(3, 8, 8)), lambda s: RECIPES["dcgan"].tiny(s).build(space=s).to(memory_format=torch.channels_last)
     )
+    for name in ("dcgan", "stylegan2", "biggan"):
+        found[f"{name}-attributes"] = Case(f"{name}-attributes", TAGGED, lambda s, n=name: RECIPES[n].tiny(s).build(space=s))
     found["deterministic"] = Case("deterministic", SPACES[0], Deterministic)
     found["deterministic-channels-last"] = Case("deterministic-channels-last", ImageSpace(shape=(3, 8, 8)), Deterministic)
     found["odd"] = Case("odd", SPACES[0], Odd)

@@ -1,34 +1,83 @@
-"""What data look like to a game: shape, range and labels, never files."""
+"""What data look like to a game: shape, range and conditions, never files."""
 
 import math
 from typing import ClassVar
 
-from sparring.base.settings import Component
+from pydantic import Field
+
+from sparring.base.settings import Component, Settings
+
+
+class Attribute(Settings):
+    """A number that every item has beside itself: a tag (0 or 1) or a measurement. Games see it standardised."""
+
+    name: str
+    mean: float = 0.0
+    deviation: float = Field(1.0, gt=0)
+    """games see (value - mean) / deviation"""
+    quantiles: tuple[float, ...] = (-1.0, 1.0)
+    """values at evenly spaced shares of the training items, the least first: what is drawn from when nobody says a value"""
+
+    @property
+    def tag(self) -> bool:
+        """Whether its only values are 0 and 1."""
+        return set(self.quantiles) <= {0.0, 1.0}
 
 
 class Space(Component):
-    """The space that items live in. Modalities make one from data; games and networks see nothing else."""
+    """The space that items live in. Modalities make one from data; games and networks see nothing else.
+
+    Items may come with a condition y: one class each, (n,) numbers of `labels`; or several attributes each, (n, d) standardised floats.
+    """
 
     shape: tuple[int, ...]
     """shape of one item"""
     labels: tuple[str, ...] = ()
     """names of the classes, in the order of their numbers; empty without labels"""
+    attributes: tuple[Attribute, ...] = ()
+    """what (n, d) conditions hold, in the order of their columns; empty with labels or without conditions"""
 
     @property
     def numbers(self) -> int:
         """How many numbers an item has."""
         return math.prod(self.shape)
 
-    def example(self, n: int, seed: int) -> dict:
-        """n made-up items of this space as a batch: {"x": (n, *shape), "y": (n,) when labelled}."""
+    @property
+    def conditions(self) -> int:
+        """Length of a condition as a vector: the number of labels or of attributes, 0 for data without."""
+        return len(self.labels) or len(self.attributes)
+
+    def vector(self, y):
+        """Conditions (n,) or (n, d) as vectors (n, d): labels become one-hot."""
+        import torch
+
+        return y if y.ndim == 2 else torch.nn.functional.one_hot(y, len(self.labels)).float()
+
+    def some_conditions(self, n: int, *key: object):
+        """n made-up conditions, a function of the key: labels evenly, attributes independently from their quantiles; None without."""
         import torch
 
         from sparring.base.seeding import generator
 
-        draw = generator("example", seed)
-        batch = {"x": self._items(n, draw)}
+        draw = generator("conditions", *key)
         if self.labels:
-            batch["y"] = torch.randint(len(self.labels), (n,), generator=draw)
+            return torch.randint(len(self.labels), (n,), generator=draw)
+        if not self.attributes:
+            return None
+        columns = []
+        for attribute in self.attributes:
+            values = torch.tensor(attribute.quantiles)
+            drawn = values[torch.randint(len(values), (n,), generator=draw)]
+            columns.append((drawn - attribute.mean) / attribute.deviation)
+        return torch.stack(columns, 1)                                          # (n, d)
+
+    def example(self, n: int, seed: int) -> dict:
+        """n made-up items of this space as a batch: {"x": (n, *shape), "y": their conditions, if any}."""
+        from sparring.base.seeding import generator
+
+        batch = {"x": self._items(n, generator("example", seed))}
+        if self.conditions:
+            batch["y"] = self.some_conditions(n, "example", seed)
         return batch
 
     def _items(self, n, draw):

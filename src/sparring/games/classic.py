@@ -1,10 +1,11 @@
-"""The adversarial game and its Wasserstein form.
+"""The adversarial game, with and without conditions, and its Wasserstein form.
 
-Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661; Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028.
+Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661; Mirza & Osindero 2014, https://arxiv.org/abs/1411.1784; Gulrajani et al. 2017,
+https://arxiv.org/abs/1704.00028; few items a label: Shahbazi et al. 2022, https://arxiv.org/abs/2201.06578.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparring.base.space import Space
 from sparring.games import settings
@@ -16,9 +17,11 @@ from sparring.play.game import Batch, Game, Generates, Player, Scores, Stage, Te
 
 class GAN(Game, Generates, Scores):
     """min_G max_D  E log D(x) + E log(1 - D(G(z)))                                     (Goodfellow et al. 2014, Eq. 1)
+    min_G max_D  E log D(x | y) + E log(1 - D(G(z | y)))                                (Mirza & Osindero 2014, Eq. 2)
 
-    and its relatives: the objective says what each player makes of the two logits, the penalty what D's slope costs.
-    The generator's turn has a batch of its own, for objectives that compare with real items.
+    and its relatives: the objective says what each player makes of the two logits, the penalty what D's slope costs. Generated items
+    take the conditions of the batch, so that they follow the data's frequencies. The generator's turn has a batch of its own, for
+    objectives that compare with real items. The discriminator sees real and generated items through one augmentation.
     """
 
     adversarial_alone = True
@@ -26,16 +29,16 @@ class GAN(Game, Generates, Scores):
     def __init__(self, settings: settings.GAN, *, space: Space):
         super().__init__(space)
         self.settings, self.noise_shape = settings, (settings.noise,)
+        self.conditional = settings.conditional and space.conditions > 0
         self.objective, self.penalty = OBJECTIVES[settings.objective], PENALTIES[settings.penalty.kind]
-        labels = self.labels
-        self.generator = settings.generator.build(space=space, noise=settings.noise, labels=labels)
-        self.discriminator = settings.discriminator.build(space=space, labels=labels)
+        told = space.conditions if self.conditional else 0
+        self.generator = settings.generator.build(space=space, noise=settings.noise, labels=told)
+        self.discriminator = self.build_discriminator(told)
+        self.augmentation = settings.augmentation.build(space=space)
         self.average = Average(self.generator, settings.ema.half_life, settings.ema.warm_up)
 
-    @property
-    def labels(self) -> int:
-        """How many labels the networks are told; none here."""
-        return 0
+    def build_discriminator(self, labels: int) -> nn.Module:
+        return self.settings.discriminator.build(space=self.space, labels=labels)
 
     def players(self) -> dict[str, Player]:
         return {
@@ -46,22 +49,30 @@ class GAN(Game, Generates, Scores):
     def stages(self) -> list[Stage]:
         return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss, fresh=True)])]
 
-    def condition(self, batch: Batch) -> Tensor | None:
-        """The label that both networks are told, (n,); none here."""
-        return None
+    def condition(self, y: Tensor | None) -> Tensor | None:
+        """What both networks are told of y: nothing, y, or y weakened while the game turns from unconditional to conditional."""
+        if not self.conditional:
+            return None
+        strength = self.settings.condition_strength.at(self.clock)
+        return y if strength == 1 else strength * self.space.vector(y)
 
     def generate(self, batch: Batch) -> Tensor:
-        """G(z), as many items as the batch has."""
+        """G(z | y), as many items as the batch has."""
         z = torch.randn(len(batch["x"]), *self.noise_shape, device=batch["x"].device)
-        return self.generator(z, self.condition(batch))
+        return self.generator(z, self.condition(batch.get("y")))
+
+    def judge(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """D's logits (n,) on items as it sees them in training: augmented."""
+        return self.discriminator(self.augmentation(x), self.condition(y))
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        lazy, label = self.settings.penalty, self.condition(batch)
-        due = self.settings.penalty.kind != "none" and self.clock.due(lazy.every)
+        lazy, y = self.settings.penalty, batch.get("y")
+        due = lazy.kind != "none" and self.clock.due(lazy.every)
         real, fake = batch["x"].detach().requires_grad_(due), self.generate(batch).requires_grad_(due)
-        score = lambda x: self.discriminator(x, label)
+        score = lambda x: self.judge(x, y)
         real_score, fake_score = score(real), score(fake)                       # (n,) each
-        self.watch(real=real_score.mean(), fake=fake_score.mean())
+        self.augmentation.observe(self.objective.sureness(real_score, fake_score))
+        self.watch(real=real_score.mean(), fake=fake_score.mean(), **self.augmentation.state())
         terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}
         if due:
             weight = lazy.every * lazy.gamma.at(self.clock)
@@ -69,15 +80,15 @@ class GAN(Game, Generates, Scores):
         return terms
 
     def generator_loss(self, batch: Batch) -> Terms:
-        label = self.condition(batch)
-        fake_score = self.discriminator(self.generate(batch), label)
-        return {"adversarial": self.objective.generator(fake_score, lambda: self.discriminator(batch["x"], label))}
+        y = batch.get("y")
+        fake_score = self.judge(self.generate(batch), y)
+        return {"adversarial": self.objective.generator(fake_score, lambda: self.judge(batch["x"], y))}
 
     def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.average(noise)
+        return self.average(noise, self.condition(label))
 
     def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.discriminator(x)
+        return self.discriminator(x, self.condition(label))
 
 
 class WassersteinGAN(GAN):

@@ -2,11 +2,24 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sparring.base.clock import Schedule, constant, cosine
 from sparring.base.settings import Component, Settings
-from sparring.networks.settings import Discriminator, Encoder, Generator, MLPDiscriminator, MLPEncoder, MLPGenerator
+from sparring.networks.settings import (
+    BigGANDiscriminator,
+    BigGANGenerator,
+    Discriminator,
+    Encoder,
+    FastGANGenerator,
+    Generator,
+    MLPDiscriminator,
+    MLPEncoder,
+    MLPGenerator,
+    ProjectedDiscriminator,
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
+)
 from sparring.play.optimizers import Adam, Optimizer
 from sparring.play.settings import EMA
 
@@ -36,6 +49,78 @@ class Penalty(Settings):
         return {"kind": value} if isinstance(value, str) else value
 
 
+class Augmentation(Component):
+    """What the discriminator sees real and generated items through; it saves a generator of few items.
+
+    `build(space=)` gives a follower (n, *shape) -> (n, *shape).
+    """
+
+    implementation: ClassVar[str] = "sparring.games.augmentation:Augmentation"
+
+
+class NoAugmentation(Augmentation):
+    """Items as they are."""
+
+    kind: ClassVar[str] = "none"
+
+
+class DiffAugment(Augmentation):
+    """Every picture is changed: light, place, a part cut out (Zhao et al. 2020)."""
+
+    kind: ClassVar[str] = "diffaugment"
+    implementation: ClassVar[str] = "sparring.games.augmentation:Differentiable"
+
+    colour: bool = True
+    """brightness, saturation, contrast"""
+    translation: bool = True
+    """shifts by up to an eighth"""
+    cutout: bool = True
+    """a grey rectangle of half the sides"""
+    flips: bool = False
+    """mirror images; only where a mirrored picture could be one of the data"""
+
+
+class Pipeline(Augmentation):
+    """The changes of ADA (`bgc`: blitting, geometry, colour), each with probability p."""
+
+    blit: bool = True
+    """quarter turns and shifts in whole pixels"""
+    geometry: bool = True
+    """scaling, rotation, stretching, fractional shifts"""
+    colour: bool = True
+    """brightness, contrast, luma flip, hue, saturation"""
+    flips: bool = False
+    """mirror images; only where a mirrored picture could be one of the data"""
+
+
+class Scheduled(Pipeline):
+    """The changes of ADA with a probability that follows a schedule (R3GAN)."""
+
+    kind: ClassVar[str] = "scheduled"
+    implementation: ClassVar[str] = "sparring.games.augmentation:Pipeline"
+
+    p: Schedule = cosine(0.0, 0.3)
+    """probability of each change"""
+
+
+class Adaptive(Pipeline):
+    """ADA: the probability rises while the discriminator is too sure of real pictures (Karras et al. 2020)."""
+
+    kind: ClassVar[str] = "ada"
+    implementation: ClassVar[str] = "sparring.games.augmentation:Adaptive"
+
+    p: Schedule = constant(0.0)
+    """probability of each change at round 0; later the controller's"""
+    target: float = Field(0.6, gt=-1, lt=1)
+    """mean sign of the discriminator's logits on real pictures that is held"""
+    every: int = Field(4, gt=0)
+    """rounds between two adjustments"""
+    speed: float = Field(100_000, gt=0)
+    """images in which p can go from 0 to 1"""
+    highest: float = Field(0.85, gt=0, le=1)
+    """p stays below it: changes that always happen can be learnt by the generator"""
+
+
 class GAN(GameSettings):
     """Generative adversarial network: a generator and a discriminator."""
 
@@ -44,21 +129,19 @@ class GAN(GameSettings):
 
     noise: int = Field(64, gt=0)
     """numbers of the noise vector z ~ N(0, 1)"""
+    conditional: bool = True
+    """both networks are told the label or the attributes of an item, where the data have them"""
+    condition_strength: Schedule = constant(1)
+    """weight of what they are told; rising from 0, the game is unconditional first: for few items a label"""
     objective: ObjectiveName = "relativistic"
     """what the two players minimise; relativistic with r1+r2 is the stable choice, minimax is that of 2014"""
     penalty: Penalty = Penalty()
+    augmentation: Augmentation = NoAugmentation()
     generator: Generator = MLPGenerator()
     discriminator: Discriminator = MLPDiscriminator()
     generator_optimizer: Optimizer = Adam()
     discriminator_optimizer: Optimizer = Adam()
     ema: EMA = EMA()
-
-
-class ConditionalGAN(GAN):
-    """A GAN whose two networks are told the label."""
-
-    kind: ClassVar[str] = "cgan"
-    implementation: ClassVar[str] = "sparring.games.conditional:ConditionalGAN"
 
 
 class WassersteinGAN(GAN):
@@ -74,6 +157,87 @@ class WassersteinGAN(GAN):
     """discriminator moves a round, each on a new batch"""
     generator_optimizer: Optimizer = Adam(lr=constant(1e-4), beta1=0.0, beta2=constant(0.9))
     discriminator_optimizer: Optimizer = Adam(lr=constant(1e-4), beta1=0.0, beta2=constant(0.9))
+
+
+class PathLength(Settings):
+    """Regulariser that makes steps of equal length in the space of styles change pictures equally."""
+
+    weight: float = Field(2.0, ge=0)
+    """of the squared deviation from the mean length; 0 for none"""
+    every: int = Field(4, gt=0)
+    """played in every so many rounds, with so many times the weight"""
+    decay: float = Field(0.01, gt=0, le=1)
+    """how fast the mean length follows"""
+
+
+class StyleGAN2(GAN):
+    """StyleGAN2: styles steer every level of the generator; lazy R1 and path length."""
+
+    kind: ClassVar[str] = "stylegan2"
+    implementation: ClassVar[str] = "sparring.games.style:StyleGAN2"
+
+    noise: int = Field(512, gt=0)
+    """numbers of the noise vector z ~ N(0, 1)"""
+    objective: ObjectiveName = "non-saturating"
+    """what the two players minimise"""
+    mixing: float = Field(0.9, ge=0, le=1)
+    """share of training items whose finer layers take the style of other noise"""
+    penalty: Penalty = Penalty(kind="r1", gamma=constant(0.01), every=16)
+    path_length: PathLength = PathLength()
+    generator: Generator = StyleGAN2Generator()
+    discriminator: Discriminator = StyleGAN2Discriminator()
+
+    @field_validator("generator", mode="after")
+    @classmethod
+    def _has_styles(cls, value):
+        if value.kind != "stylegan2":
+            raise ValueError(f"this game needs styles, which only the generator stylegan2 has, not {value.kind}")
+        return value
+
+    @field_validator("penalty", mode="after")
+    @classmethod
+    def _on_real(cls, value):
+        if value.kind not in ("none", "r1"):
+            raise ValueError("this game has r1 or none as its penalty; for others take the recipe gan, dcgan or r3gan")
+        return value
+
+
+class BigGAN(GAN):
+    """BigGAN: hinge objective, several discriminator moves a round, an orthogonal generator that bears truncation."""
+
+    kind: ClassVar[str] = "biggan"
+    implementation: ClassVar[str] = "sparring.games.big:BigGAN"
+
+    noise: int = Field(128, gt=0)
+    """numbers of the noise vector z ~ N(0, 1)"""
+    objective: ObjectiveName = "hinge"
+    """what the two players minimise"""
+    penalty: Penalty = Penalty(kind="none")
+    discriminator_moves: int = Field(2, gt=0)
+    """discriminator moves a round, each on a new batch"""
+    orthogonality: float = Field(1e-4, ge=0)
+    """weight of the orthogonal regularisation of the generator; 0 for none"""
+    generator: Generator = BigGANGenerator()
+    discriminator: Discriminator = BigGANDiscriminator()
+
+
+class ProjectedGAN(GAN):
+    """Projected GAN: discriminators on the maps of a frozen ImageNet network (extra `judge`)."""
+
+    kind: ClassVar[str] = "projected"
+    implementation: ClassVar[str] = "sparring.games.projected:ProjectedGAN"
+
+    objective: ObjectiveName = "hinge"
+    """what the two players minimise"""
+    penalty: Penalty = Penalty(kind="none")
+    side: int = Field(64, ge=32, multiple_of=32)
+    """pixels at which the feature network sees items"""
+    scales: int = Field(4, ge=1, le=4)
+    """maps that are looked at, the finest first: at a 4th, 8th, 16th and 32nd of the side"""
+    mixing: int = Field(32, gt=0)
+    """channels of the finest mixed map; each coarser one has twice as many"""
+    generator: Generator = FastGANGenerator()
+    discriminator: ProjectedDiscriminator = ProjectedDiscriminator()
 
 
 class VAE(GameSettings):

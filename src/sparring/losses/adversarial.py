@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
 class Objective(NamedTuple):
     """`discriminator(real, fake)` and `generator(fake, real)` give scalars; `real` is a thunk for the generator, because
-    only a relativistic objective looks at the real items' logits in its turn."""
+    only a relativistic objective looks at the real items' logits in its turn. `sureness(real, fake)` (n,) is above 0 where the
+    discriminator is right about a real item."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Callable[[], Tensor]], Tensor]
+    sureness: Callable[[Tensor, Tensor], Tensor] = lambda real, fake: real
 
 
 # Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, Eq. 1: min_G max_D E log D(x) + E log(1 - D(G(z))), D = sigmoid(logit)
@@ -77,6 +80,6 @@ OBJECTIVES = {
     "non-saturating": Objective(logistic_discriminator, non_saturating_generator),
     "least-squares": Objective(least_squares_discriminator, least_squares_generator),
     "hinge": Objective(hinge_discriminator, linear_generator),
-    "wasserstein": Objective(wasserstein_discriminator, linear_generator),
-    "relativistic": Objective(relativistic_discriminator, relativistic_generator),
+    "wasserstein": Objective(wasserstein_discriminator, linear_generator, torch.sub),
+    "relativistic": Objective(relativistic_discriminator, relativistic_generator, torch.sub),
 }

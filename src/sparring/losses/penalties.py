@@ -38,6 +38,33 @@ def between(a: Tensor, b: Tensor) -> Tensor:
     return torch.lerp(a.detach(), b.detach().to(a.dtype), t)
 
 
+# ---- on the generator
+
+
+# |J_w^T y|, y ~ N(0, 1) / sqrt(pixels)
+def path_lengths(items: Tensor, w: Tensor) -> Tensor:
+    """How far items (n, *shape), computed from styles w (n, layers, d), move in a random direction for a step of w: (n,), differentiable
+    again. The mean square over layers, as in the published code.
+
+    Karras et al. 2019, https://arxiv.org/abs/1912.04958, Eq. 4.
+    """
+    places = items.shape[2:].numel() if items.ndim == 4 else items[0].numel()
+    y = torch.randn_like(items) / places**0.5
+    (gradient,) = torch.autograd.grad((items * y).sum(), w, create_graph=True)
+    return gradient.float().square().sum(2).mean(1).sqrt()
+
+
+# |W W^T o (1 - I)|^2_F
+def orthogonality(weight: Tensor) -> Tensor:
+    """How far the rows of a weight (o, ...) are from orthogonal.
+
+    Brock et al. 2018, https://arxiv.org/abs/1809.11096, Eq. 3, without beta.
+    """
+    rows = weight.flatten(1)
+    products = rows @ rows.T
+    return (products - products.diag().diag()).square().sum()
+
+
 # ---- as a discriminator's loss asks for them: the score function, real and generated items, and their scores so far
 
 Score = Callable[[Tensor], Tensor]

@@ -108,3 +108,111 @@ class DCGANEncoder(Encoder):
     """channels of the largest level; each smaller level has twice as many, at most 8 x"""
     norm: Literal["batch", "none"] = "none"
     """normalisation after every convolution but the first"""
+
+
+class StyleGAN2Generator(Generator):
+    """A mapping from noise to styles, and a synthesis that grows from a learnt constant under them."""
+
+    kind: ClassVar[str] = "stylegan2"
+    implementation: ClassVar[str] = "sparring.networks.stylegan2:Generator"
+
+    style: int = Field(512, gt=0)
+    """numbers of a style"""
+    mapping: int = Field(2, ge=0)
+    """layers of the mapping network"""
+    base: int = Field(16384, gt=0)
+    """channels of a level times its side, in pixels"""
+    width: int = Field(512, gt=0)
+    """most channels of a level"""
+
+
+class StyleGAN2Discriminator(Discriminator):
+    """Residual blocks, each halving the size, and the spread of a group of items."""
+
+    kind: ClassVar[str] = "stylegan2"
+    implementation: ClassVar[str] = "sparring.networks.stylegan2:Discriminator"
+
+    base: int = Field(16384, gt=0)
+    """channels of a level times its side, in pixels"""
+    width: int = Field(512, gt=0)
+    """most channels of a level"""
+    group: int = Field(4, gt=0)
+    """items whose spread is looked at together"""
+    style: int = Field(512, gt=0)
+    """numbers of the vector that a condition is compared with"""
+    mapping: int = Field(2, ge=0)
+    """layers of the network that makes that vector"""
+
+
+class R3GANGenerator(Generator):
+    """Residual blocks of grouped convolutions without normalisation."""
+
+    kind: ClassVar[str] = "r3gan"
+    implementation: ClassVar[str] = "sparring.networks.r3gan:Generator"
+
+    width: int = Field(128, gt=0)
+    """channels up to 32 px a side; half with every further doubling"""
+    blocks: int = Field(2, gt=0)
+    """residual blocks of a level"""
+    group: int = Field(16, gt=0)
+    """channels of a group of the 3x3 convolutions"""
+
+
+class R3GANDiscriminator(Discriminator):
+    """Residual blocks of grouped convolutions without normalisation."""
+
+    kind: ClassVar[str] = "r3gan"
+    implementation: ClassVar[str] = "sparring.networks.r3gan:Discriminator"
+
+    width: int = Field(128, gt=0)
+    """channels up to 32 px a side; half with every further doubling"""
+    blocks: int = Field(2, gt=0)
+    """residual blocks of a level"""
+    group: int = Field(16, gt=0)
+    """channels of a group of the 3x3 convolutions"""
+
+
+class BigGANGenerator(Generator):
+    """Residual blocks under spectral norm, whose batch norms are told a piece of the noise and the label."""
+
+    kind: ClassVar[str] = "biggan"
+    implementation: ClassVar[str] = "sparring.networks.biggan:Generator"
+
+    width: int = Field(64, gt=0)
+    """channels of the largest level; smaller ones have up to 4 x as many to 32 px, 16 x above"""
+    embedding: int = Field(128, gt=0)
+    """numbers of the embedding of a condition that all blocks share"""
+    attention: int = Field(16, ge=0)
+    """side of the maps that self-attention looks at (half of the picture's where there are none of that size); 0 for none"""
+
+
+class BigGANDiscriminator(Discriminator):
+    """Residual blocks under spectral norm, with the projection of the label."""
+
+    kind: ClassVar[str] = "biggan"
+    implementation: ClassVar[str] = "sparring.networks.biggan:Discriminator"
+
+    width: int = Field(64, gt=0)
+    """channels: of every level to 32 px, of the largest level above"""
+    attention: int = Field(16, ge=0)
+    """side of the maps that self-attention looks at (half of the picture's where there are none of that size); 0 for none"""
+
+
+class FastGANGenerator(Generator):
+    """Doubling by repetition, gated convolutions, small maps that excite the channels of large ones."""
+
+    kind: ClassVar[str] = "fastgan"
+    implementation: ClassVar[str] = "sparring.networks.fastgan:Generator"
+
+    width: int = Field(32, gt=0)
+    """a 16th of the channels of the smallest level; each larger level has half as many"""
+
+
+class ProjectedDiscriminator(Component):
+    """Small discriminators on the maps of a frozen feature network.
+
+    `build(widths=, labels=)` gives a module from maps, finest first, to logits (n, scales * places).
+    """
+
+    kind: ClassVar[str] = "projected"
+    implementation: ClassVar[str] = "sparring.networks.projected:Discriminator"

@@ -72,8 +72,8 @@ class Follower(nn.Module):
 class Game(Follower):
     """Owns every network and every piece of training state: one state dict is the whole game."""
 
-    conditional: ClassVar[bool] = False
-    """whether `render` and `score` want a label"""
+    conditional: bool = False
+    """whether `render` and `score` want a condition"""
     adversarial_alone: ClassVar[bool] = False
     """whether the generator knows the data only through the discriminator"""
 
@@ -117,7 +117,7 @@ class Generates(ABC):
 
     @abstractmethod
     def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
-        """Items (n, *shape) from noise (n, *noise_shape) and, with labels, class numbers (n,). Deterministic: no draws inside."""
+        """Items (n, *shape) from noise (n, *noise_shape) and conditions: class numbers (n,) or attributes (n, d). Deterministic: no draws."""
 
 
 class Scores(ABC):

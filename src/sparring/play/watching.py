@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 
-from sparring.base.seeding import generator, reseed
+from sparring.base.seeding import reseed
 from sparring.play.average import Average
 from sparring.play.game import BLOCK, Game, Generates
 
@@ -52,25 +52,25 @@ def settle(game: Game) -> None:
         m.train()
     for block in range(SETTLING_BLOCKS):
         noise = game.noise(BLOCK, seed=0, start=block * BLOCK).to(next(game.parameters()).device)
-        game.render(noise, labels(game, BLOCK, seed=block))
+        game.render(noise, conditions(game, BLOCK, seed=block))
     for m, momentum in zip(norms, momenta):
         m.momentum = momentum
     for m in [*norms, *spectral]:
         m.eval()
 
 
-def labels(game: Game, n: int, seed: int) -> Tensor | None:
-    """n class numbers drawn evenly, or None for a game without labels."""
-    if not game.space.labels:
+def conditions(game: Game, n: int, seed: int) -> Tensor | None:
+    """n made-up conditions for a game that is told them, else None."""
+    if not game.conditional:
         return None
-    return torch.randint(len(game.space.labels), (n,), generator=generator("labels", seed)).to(next(game.parameters()).device)
+    return game.space.some_conditions(n, seed).to(next(game.parameters()).device)
 
 
 @torch.no_grad()
 def sample(game: Game, n: int, seed: int, label: Tensor | None = None, start: int = 0) -> Tensor:
     """n items (n, *shape) on the CPU, rendered in whole blocks so that n and its division among workers change no item.
 
-    `label` (n,) class numbers; the game must be `watching` or settled.
+    `label` (n,) class numbers or (n, d) attributes; the game must be `watching` or settled.
     """
     device = next(game.parameters()).device
     first, last = start // BLOCK, (start + n - 1) // BLOCK
@@ -78,7 +78,7 @@ def sample(game: Game, n: int, seed: int, label: Tensor | None = None, start: in
     for block in range(first, last + 1):
         asked = None
         if label is not None:
-            asked = torch.zeros(BLOCK, dtype=torch.long)
+            asked = label.new_zeros(BLOCK, *label.shape[1:])
             low, high = max(start, block * BLOCK), min(start + n, (block + 1) * BLOCK)
             asked[low - block * BLOCK : high - block * BLOCK] = label[low - start : high - start]
             asked = asked.to(device)

@@ -2,7 +2,7 @@
 
 from sparring.base.clock import Schedule, constant, cosine
 from sparring.base.space import ImageSpace, Space
-from sparring.games.settings import GAN, ConditionalGAN, Penalty, WassersteinGAN
+from sparring.games.settings import GAN, Penalty, WassersteinGAN
 from sparring.modalities.settings import encoding_for
 from sparring.modalities.split import Split
 from sparring.networks.settings import MLPDiscriminator, MLPGenerator
@@ -39,12 +39,12 @@ def scheduled(lr: float, final: float, over: float = 1.0) -> dict:
     return {"generator_optimizer": adam, "discriminator_optimizer": adam}
 
 
-@recipe("gan", task="generate", modalities=("points", "images"), papers=(GOODFELLOW, R3GAN), tiny=lambda s: GAN(**tiny_networks(s)))
+@recipe("gan", task="generate", modalities=("points", "images"), papers=(GOODFELLOW, R3GAN), tiny=lambda s: GAN(conditional=False, **tiny_networks(s)))
 def gan(facts: Facts) -> Configuration:
     """Generative adversarial network of perceptrons, for points and small pictures."""
     if isinstance(facts.space, ImageSpace):
         game = GAN(
-            noise=64, penalty=Penalty(gamma=cosine(2.0, 0.2), every=4), ema=EMA(half_life=constant(20_000)),
+            conditional=False, noise=64, penalty=Penalty(gamma=cosine(2.0, 0.2), every=4), ema=EMA(half_life=constant(20_000)),
             **networks(facts.space), **scheduled(5e-4, 5e-5),
         )
         return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)
@@ -53,26 +53,22 @@ def gan(facts: Facts) -> Configuration:
     # since what tells a tight mode from a true one is a slope of D, but below 1e-4 the modes' weights begin to sway.
     gamma = Schedule(shape="cosine", start=1.0, end=3e-4, over=0.9)
     game = GAN(
-        noise=16, penalty=Penalty(gamma=gamma, every=4), ema=EMA(half_life=constant(50_000)),
+        conditional=False, noise=16, penalty=Penalty(gamma=gamma, every=4), ema=EMA(half_life=constant(50_000)),
         **networks(facts.space), **scheduled(1e-3, 2e-5, over=0.75),
     )
     enough = {"split": enough_points(facts), "watching": Watching(items=2500)}
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=256, rounds=50_000, **enough)
 
 
-def _tiny_cgan(space: Space) -> ConditionalGAN:
-    return ConditionalGAN(**tiny_networks(space))
-
-
-@recipe("cgan", task="generate", modalities=("points", "images"), papers=(MIRZA, R3GAN), labelled=True, tiny=_tiny_cgan)
+@recipe("cgan", task="generate", modalities=("points", "images"), papers=(MIRZA, R3GAN), labelled=True, tiny=lambda s: GAN(**tiny_networks(s)))
 def cgan(facts: Facts) -> Configuration:
     """GAN of perceptrons whose networks are told the label (by concatenation; by projection with --discriminator.label)."""
     plain = gan(facts)
-    return plain.model_copy(update={"game": ConditionalGAN(**{name: getattr(plain.game, name) for name in GAN.model_fields})})
+    return plain.model_copy(update={"game": plain.game.model_copy(update={"conditional": True})})
 
 
-@recipe("wgan-gp", task="generate", modalities=("points", "images"), papers=(GULRAJANI,), tiny=lambda s: WassersteinGAN(**tiny_networks(s)))
+@recipe("wgan-gp", task="generate", modalities=("points", "images"), papers=(GULRAJANI,), tiny=lambda s: WassersteinGAN(conditional=False, **tiny_networks(s)))
 def wgan_gp(facts: Facts) -> Configuration:
     """Wasserstein GAN with gradient penalty, as published: five discriminator moves a round, lambda 10."""
-    game = WassersteinGAN(noise=64, ema=EMA(half_life=constant(20_000)), **networks(facts.space))
+    game = WassersteinGAN(conditional=False, noise=64, ema=EMA(half_life=constant(20_000)), **networks(facts.space))
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)

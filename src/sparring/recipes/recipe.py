@@ -17,11 +17,14 @@ from sparring.modalities.split import Split
 
 @dataclass(frozen=True)
 class Facts:
-    """What a recipe may look at: the space of the data, how many items there are (held-out ones included), and how many of each label."""
+    """What a recipe may look at: the space of the data, how many items there are (held-out ones included), how many of each
+    label, and whether mirroring keeps them what they are."""
 
     space: Space
     count: int = 5_000
     per_label: tuple[int, ...] = ()
+    mirrors: bool = False
+    """whether a mirrored picture could be one of the data"""
 
 
 def _names(value):

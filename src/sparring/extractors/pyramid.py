@@ -1,0 +1,58 @@
+"""EfficientNet-Lite0's maps at four scales, as a frozen part of a loss: differentiable in the picture, without statistics of its own."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from sparring.extractors.efficientnet import EfficientNetLite0, colour
+
+ENDS = (2, 4, 10, 15)
+"""the last block before each further halving, and the last of all: strides 4, 8, 16, 32"""
+CHANNELS = (24, 40, 112, 320)
+
+
+class Pyramid(nn.Module):
+    """Pictures (n, 1|3|4, h, w) in [-1, 1] -> maps (n, 24|40|112|320, side / 4|8|16|32, ...), the finest `scales` of them, seen at `side` pixels.
+
+    Batch norm is folded into the convolutions: same function, half the passes. UserError when the extra `judge` is not installed.
+    """
+
+    def __init__(self, side: int, scales: int = 4):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):                     # weights that are drawn before they are read
+            whole = EfficientNetLite0().network
+        self.side = side
+        self.stem = fuse_conv_bn_eval(whole._conv_stem, whole._bn0)
+        self.blocks = nn.ModuleList(Block(block) for block in whole._blocks[: ENDS[scales - 1] + 1])
+        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = colour(x)
+        if x.shape[2:] != (self.side, self.side):
+            x = F.interpolate(x, (self.side, self.side), mode="bilinear", align_corners=False)
+        x = F.relu6(self.stem(((127.5 * x + 0.5) / 128).contiguous(memory_format=torch.channels_last)))
+        maps = []
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in ENDS:
+                maps.append(x)
+        return maps
+
+
+class Block(nn.Module):
+    """An inverted bottleneck: 1x1 up, depthwise, 1x1 down, beside the input where the shape stays."""
+
+    def __init__(self, block: nn.Module):
+        super().__init__()
+        expands = block._block_args.expand_ratio != 1
+        self.expand = fuse_conv_bn_eval(block._expand_conv, block._bn0) if expands else None
+        self.depthwise = fuse_conv_bn_eval(block._depthwise_conv, block._bn1)
+        self.reduce = fuse_conv_bn_eval(block._project_conv, block._bn2)
+        given = block._block_args
+        self.residual = given.id_skip and given.stride in (1, [1]) and given.input_filters == given.output_filters
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.relu6(self.expand(x)) if self.expand is not None else x
+        h = self.reduce(F.relu6(self.depthwise(h)))
+        return h + x if self.residual else h

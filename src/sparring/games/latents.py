@@ -1,0 +1,26 @@
+"""What latent tools ask of a game beyond noise and render: styles."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+
+class Styles(ABC):
+    """Renders in two steps: noise to a style, one style a layer to an item. render(z) = paint(w, w, ..., w), w = style(z)."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> int:
+        """Styles that one item takes, from coarse to fine."""
+
+    @abstractmethod
+    def style(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        """Styles (n, d) of noise (n, *noise_shape)."""
+
+    @abstractmethod
+    def paint(self, styles: Tensor) -> Tensor:
+        """Items (n, *shape) from styles (n, layers, d). Deterministic."""
+
+    @abstractmethod
+    def style_matrices(self) -> list[Tensor]:
+        """The weights that read the style of each layer, (outputs, d) each: their common singular directions change items most."""

@@ -1,0 +1,187 @@
+"""Adversarial families for pictures: from the convolutional GAN to those at the state of the art.
+
+Numbers that grow with the picture come from published presets; those for small pictures on a small machine from runs in benchmarks/.
+"""
+
+from sparring.base.clock import Schedule, constant, cosine
+from sparring.base.space import Space
+from sparring.games.settings import (
+    GAN,
+    Adaptive,
+    Augmentation,
+    BigGAN,
+    DiffAugment,
+    NoAugmentation,
+    Penalty,
+    ProjectedGAN,
+    Scheduled,
+    StyleGAN2,
+)
+from sparring.modalities.settings import encoding_for
+from sparring.networks.settings import (
+    BigGANDiscriminator,
+    BigGANGenerator,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    FastGANGenerator,
+    R3GANDiscriminator,
+    R3GANGenerator,
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
+)
+from sparring.play.optimizers import Adam
+from sparring.play.settings import EMA
+from sparring.recipes.classic import R3GAN, scheduled
+from sparring.recipes.recipe import Configuration, Facts, recipe
+
+RADFORD = "Radford et al. 2015, https://arxiv.org/abs/1511.06434"
+MIYATO = "Miyato & Koyama 2018, https://arxiv.org/abs/1802.05637"
+STYLEGAN = "Karras et al. 2018, https://arxiv.org/abs/1812.04948"
+STYLEGAN2 = "Karras et al. 2019, https://arxiv.org/abs/1912.04958"
+ADA = "Karras et al. 2020, https://arxiv.org/abs/2006.06676"
+BROCK = "Brock et al. 2018, https://arxiv.org/abs/1809.11096"
+ZHANG = "Zhang et al. 2018, https://arxiv.org/abs/1805.08318"
+SAUER = "Sauer et al. 2021, https://arxiv.org/abs/2111.01007"
+LIU = "Liu et al. 2021, https://arxiv.org/abs/2101.04775"
+ZHAO = "Zhao et al. 2020, https://arxiv.org/abs/2006.10738"
+SHAHBAZI = "Shahbazi et al. 2022, https://arxiv.org/abs/2201.06578"
+
+FEW = 2_000
+"""pictures below which a discriminator soon knows them by heart"""
+FEW_A_LABEL = 100
+"""pictures a label below which the game starts unconditional"""
+
+
+def side_of(space: Space) -> int:
+    return max(space.shape[1:])
+
+
+def condition_strength(facts: Facts) -> Schedule:
+    """Few pictures a label make conditional games collapse: they start unconditional and turn conditional over half of the run."""
+    few = facts.per_label and min(facts.per_label) < FEW_A_LABEL
+    return Schedule(shape="linear", start=0.0, end=1.0, over=0.5) if few else constant(1)
+
+
+def differentiable(facts: Facts) -> Augmentation:
+    """DiffAugment where pictures are few."""
+    if facts.count >= FEW:
+        return NoAugmentation()
+    return DiffAugment(colour=facts.space.shape[0] >= 3, flips=facts.mirrors)
+
+
+def r3gan_gamma(space: Space) -> float:
+    """R3GAN's presets rise from .05 at 32 px to 2 at 64 px and 150 at 256 px, steeper than the number of pixels."""
+    return 0.3 * max(1.0, space.shape[1] * space.shape[2] / 32**2) ** 1.5
+
+
+def _tiny_dcgan(space: Space) -> GAN:
+    return GAN(noise=4, generator=DCGANGenerator(width=4), discriminator=DCGANDiscriminator(width=4), augmentation=DiffAugment())
+
+
+@recipe("dcgan", task="generate", modalities=("images",), papers=(RADFORD, R3GAN, MIYATO, ZHAO), tiny=_tiny_dcgan)
+def dcgan(facts: Facts) -> Configuration:
+    """Convolutional GAN for pictures up to 64 px, told the label where there are labels (--conditional false: not told)."""
+    # On digits (28 px) .3 gave 0.6 of the Frechet distance that 1 gave (6,000 rounds, one seed).
+    gamma = r3gan_gamma(facts.space)
+    game = GAN(
+        noise=64, penalty=Penalty(gamma=cosine(gamma, gamma / 10), every=4), ema=EMA(half_life=constant(20_000)),
+        condition_strength=condition_strength(facts), augmentation=differentiable(facts),
+        generator=DCGANGenerator(width=32), discriminator=DCGANDiscriminator(width=32), **scheduled(2e-3, 1e-4),
+    )  # fmt: skip
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=8_000)
+
+
+def lazy_adam(lr: float, every: int) -> Adam:
+    """Adam of a player with a lazy regulariser of its own turn: c = k / (k + 1) on the learning rate and in the exponents, so that the
+    extra moves count as parts of the others (2019, appendix B)."""
+    c = every / (every + 1)
+    return Adam(lr=constant(lr * c), beta1=0.0, beta2=constant(0.99**c))
+
+
+def _tiny_stylegan2(space: Space) -> StyleGAN2:
+    return StyleGAN2(
+        noise=4, generator=StyleGAN2Generator(style=4, base=32, width=8), discriminator=StyleGAN2Discriminator(base=32, width=8, style=4),
+        augmentation=Adaptive(), penalty=Penalty(kind="r1", every=4),
+    )  # fmt: skip
+
+
+@recipe("stylegan2", task="generate", modalities=("images",), papers=(STYLEGAN, STYLEGAN2, ADA), tiny=_tiny_stylegan2)
+def stylegan2(facts: Facts) -> Configuration:
+    """StyleGAN2 with adaptive augmentation: styles at every level, mixing, truncation; the most tools to steer with."""
+    side = side_of(facts.space)
+    # StyleGAN2-ADA's `auto`: batch, gamma = 0.0002 side^2 / batch, half of the published channels below 512 px, EMA of 10 k images a batch of 32.
+    batch = max(min(4096 // side, 64), 16)
+    base, width = (16384, 512) if side >= 128 else (2048, 128)
+    gamma, lr = 0.0002 * side**2 / batch, 0.002 if side >= 1024 else 0.0025
+    few = facts.count < 30_000
+    augmentation = Adaptive(speed=100_000, flips=facts.mirrors, colour=True) if few else NoAugmentation()
+    style = 512 if side >= 128 else 128
+    game = StyleGAN2(
+        noise=style, penalty=Penalty(kind="r1", gamma=constant(gamma), every=16), augmentation=augmentation,
+        condition_strength=condition_strength(facts), ema=EMA(half_life=constant(batch * 10_000 / 32)),
+        generator=StyleGAN2Generator(style=style, base=base, width=width),
+        discriminator=StyleGAN2Discriminator(style=style, base=base, width=width),
+        generator_optimizer=lazy_adam(lr, 4), discriminator_optimizer=lazy_adam(lr, 16),
+    )  # fmt: skip
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=batch, rounds=20_000)
+
+
+def _tiny_r3gan(space: Space) -> GAN:
+    return GAN(noise=4, generator=R3GANGenerator(width=16, blocks=1), discriminator=R3GANDiscriminator(width=16, blocks=1), augmentation=Scheduled())
+
+
+@recipe("r3gan", task="generate", modalities=("images",), papers=(R3GAN, ADA), tiny=_tiny_r3gan)
+def r3gan(facts: Facts) -> Configuration:
+    """R3GAN: relativistic pairs under R1 and R2, residual networks without normalisation, everything scheduled by one cosine."""
+    small = side_of(facts.space) < 128
+    gamma = r3gan_gamma(facts.space)
+    width = 128 if small else 768
+    adam = Adam(lr=cosine(1e-3, 1e-4) if small else cosine(2e-4, 5e-5), beta1=0.0, beta2=cosine(0.9, 0.99))
+    augmentation = Scheduled(p=cosine(0.0, 0.3), flips=facts.mirrors) if facts.count < 30_000 else NoAugmentation()
+    game = GAN(
+        noise=64, penalty=Penalty(gamma=cosine(gamma, gamma / 10), every=4 if small else 1),
+        ema=EMA(half_life=constant(20_000 if small else 500_000)), augmentation=augmentation, condition_strength=condition_strength(facts),
+        generator=R3GANGenerator(width=width), discriminator=R3GANDiscriminator(width=width),
+        generator_optimizer=adam, discriminator_optimizer=adam,
+    )  # fmt: skip
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)
+
+
+def _tiny_biggan(space: Space) -> BigGAN:
+    return BigGAN(
+        noise=6, generator=BigGANGenerator(width=8, embedding=4, attention=4), discriminator=BigGANDiscriminator(width=8, attention=4),
+        augmentation=DiffAugment(),
+    )  # fmt: skip
+
+
+@recipe("biggan", task="generate", modalities=("images",), papers=(BROCK, ZHANG, MIYATO, ZHAO), tiny=_tiny_biggan)
+def biggan(facts: Facts) -> Configuration:
+    """BigGAN: spectral norm, self-attention, labels at every level, truncation that trades variety for quality."""
+    small = side_of(facts.space) <= 64
+    width = 32 if small else 96
+    generator, discriminator = (2e-4, 2e-4) if small else (1e-4, 4e-4)
+    adam = lambda lr: Adam(lr=constant(lr), beta1=0.0, beta2=constant(0.999))
+    game = BigGAN(
+        noise=128, discriminator_moves=2 if small else 1, orthogonality=0.0 if small else 1e-4, ema=EMA(half_life=constant(20_000)),
+        augmentation=differentiable(facts), condition_strength=condition_strength(facts),
+        generator=BigGANGenerator(width=width), discriminator=BigGANDiscriminator(width=width),
+        generator_optimizer=adam(generator), discriminator_optimizer=adam(discriminator),
+    )  # fmt: skip
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=20_000)
+
+
+def _tiny_projected(space: Space) -> ProjectedGAN:
+    return ProjectedGAN(noise=4, side=32, scales=2, mixing=4, generator=FastGANGenerator(width=8), augmentation=DiffAugment())
+
+
+@recipe("projected", task="generate", modalities=("images",), papers=(SAUER, LIU, ZHAO), tiny=_tiny_projected)
+def projected(facts: Facts) -> Configuration:
+    """Projected GAN: discriminators on the maps of a frozen ImageNet network, which converge many times faster (extra `judge`)."""
+    side = max(64, min(256, 32 * round(side_of(facts.space) / 32)))
+    adam = Adam(lr=constant(2e-4), beta1=0.0, beta2=constant(0.99))
+    augmentation = DiffAugment(colour=facts.space.shape[0] >= 3, flips=facts.mirrors)
+    game = ProjectedGAN(
+        noise=128, side=side, ema=EMA(half_life=constant(20_000)), augmentation=augmentation, condition_strength=condition_strength(facts),
+        generator=FastGANGenerator(width=32), generator_optimizer=adam, discriminator_optimizer=adam,
+    )  # fmt: skip
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)
