@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sparring.recipes  # noqa: F401 - registers
 from sparring.base import devices, files, ranks
-from sparring.base.errors import UserError
+from sparring.base.errors import UserError, nearest
 from sparring.base.settings import Row, dump, load, override, read, rows
 from sparring.base.space import ImageSpace, PointSpace, Space
 from sparring.recipes.recipe import RECIPES, Configuration, Facts, Recipe, configure, find
@@ -109,7 +109,7 @@ def gather(text: str, recipe: Recipe, encoding: Mapping[str, Any] | None = None)
     import numpy as np
 
     counts = tuple(int(c) for c in np.bincount(source.labels, minlength=len(source.classes))) if source.labels is not None else ()
-    return Facts(codec.space, len(source), counts), source, full, codec
+    return Facts(codec.space, len(source), counts, **codec.facts(source)), source, full, codec
 
 
 # ---- training
@@ -222,14 +222,15 @@ def _flat(mapping: Mapping, prefix: str = "") -> dict[str, Any]:
 def start(plan: Plan, from_run: str | Path | None = None) -> None:
     """Makes the run folder, whole or not at all: recipe.json, data.json, codec/ and a checkpoint at round 0 (with the weights of
     `from_run`, where it is given)."""
-    from sparring.play.checkpoint import load_weights, save_local, save_trainer
+    from sparring.play.checkpoint import load_fitting, save_local, save_trainer
     from sparring.runs.data import save
     from sparring.runs.folder import Folder, reserve
     from sparring.runs.playing import environment, make_trainer
 
     trainer = make_trainer(plan.configuration, plan.data, plan.seed)
     if from_run is not None:
-        load_weights(trainer.game, Folder.existing(from_run).checkpoint("best"))
+        new = load_fitting(trainer.game, Folder.existing(from_run).checkpoint("best"))
+        plan.why |= {"from": f"the weights of {from_run}" + (f"; not there, or of another shape: {', '.join(new[:8])}" if new else "")}
     if ranks.rank() == 0:
         plan.path = reserve(plan.path, plan.numbered)
         with _removed_on_failure(plan.path), files.new_folder(plan.path) as folder:
@@ -417,6 +418,17 @@ def load_run(path: str | Path) -> "Run":
     return Run(path)
 
 
+def explore(path: str | Path, tool: str, out: str | Path | None = None, **settings: Any) -> dict[str, Any]:
+    """A latent tool on a run (see `runs.explore`): writes pictures or films into `out` and returns what it found."""
+    from sparring.runs.explore import TOOLS
+
+    if tool not in TOOLS:
+        raise UserError(f"there is no tool {tool!r}{nearest(tool, TOOLS)}")
+    run = load_run(path)
+    folder = Path(out) if out is not None else run.path / "explore" / tool
+    return {"run": str(path), "tool": tool, **TOOLS[tool](run, folder, **settings)}
+
+
 def score(path: str | Path, items: str) -> list[dict[str, Any]]:
     """The probability that each item of a file or folder is real, with its name."""
     from sparring.runs.data import open_
@@ -427,14 +439,11 @@ def score(path: str | Path, items: str) -> list[dict[str, Any]]:
         raise UserError(f"{items} holds {source.kind}, the run was trained on {run.codec.space.kind}")
     labelled = run.codec.space.labels and source.labels is not None and set(source.classes) <= set(run.codec.space.labels)
     labels = [source.classes[y] for y in source.labels] if labelled and run.game.conditional else None
-    x = _without_labels(run.codec, source)
+    from sparring.runs.explore import without_labels
+
+    x = run.codec.encode(without_labels(source))["x"]
     names = getattr(source, "names", None) or range(len(source))
     return [{"item": str(n), "real": round(float(p), 6)} for n, p in zip(names, run.score_compact(x, labels))]
-
-
-def _without_labels(codec: Any, source: Any) -> Any:
-    source.labels, source.classes = None, ()
-    return codec.encode(source)["x"]
 
 
 def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None) -> dict[str, Any]:

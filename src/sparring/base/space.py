@@ -53,6 +53,15 @@ class Space(Component):
 
         return y if y.ndim == 2 else torch.nn.functional.one_hot(y, len(self.labels)).float()
 
+    def told(self, y):
+        """Conditions as games see them: class numbers as they are, attribute values (n, d) standardised."""
+        import torch
+
+        if not self.attributes:
+            return y
+        mean, deviation = (torch.tensor([getattr(a, what) for a in self.attributes], device=y.device) for what in ("mean", "deviation"))
+        return (y - mean) / deviation
+
     def some_conditions(self, n: int, *key: object):
         """n made-up conditions, a function of the key: labels evenly, attributes independently from their quantiles; None without."""
         import torch
@@ -64,12 +73,8 @@ class Space(Component):
             return torch.randint(len(self.labels), (n,), generator=draw)
         if not self.attributes:
             return None
-        columns = []
-        for attribute in self.attributes:
-            values = torch.tensor(attribute.quantiles)
-            drawn = values[torch.randint(len(values), (n,), generator=draw)]
-            columns.append((drawn - attribute.mean) / attribute.deviation)
-        return torch.stack(columns, 1)                                          # (n, d)
+        values = [torch.tensor(attribute.quantiles) for attribute in self.attributes]
+        return self.told(torch.stack([v[torch.randint(len(v), (n,), generator=draw)] for v in values], 1))          # (n, d)
 
     def example(self, n: int, seed: int) -> dict:
         """n made-up items of this space as a batch: {"x": (n, *shape), "y": their conditions, if any}."""

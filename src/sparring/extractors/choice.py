@@ -49,7 +49,7 @@ def extractors_for(
         from sparring.extractors.efficientnet import EfficientNetLite0
 
         fixed["efficientnet"] = EfficientNetLite0()
-    if "y" in training and len(training["y"].unique()) > 1:
+    if "y" in training and codec.space.labels and len(training["y"].unique()) > 1:
         own = classifier(f"cnn-{name}", shape, len(codec.space.labels), training, held_out, codec.expand, seed=seed)
     else:
         own = selfsupervised(f"ssl-{name}", shape, training, codec.expand, seed=seed)

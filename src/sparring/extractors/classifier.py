@@ -25,6 +25,9 @@ class ClassifierExtractor(Extractor):
     def features(self, x: Tensor) -> Tensor:
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        return self.backbone.maps(x)
+
     def head(self, features: Tensor) -> Tensor:
         return self.linear(features)
 

@@ -29,6 +29,10 @@ class Extractor(nn.Module, ABC):
     def features(self, x: Tensor) -> Tensor:
         """(n, ...) -> (n, dimension)"""
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What the network sees on its way, (n, c_l, h_l, w_l) each, the finest first: for perceptual distances."""
+        raise NotImplementedError(f"{self.name} has no maps")
+
     def head(self, features: Tensor) -> Tensor | None:
         """Class scores (n, classes) from features; None when it is no classifier."""
         return None

@@ -34,6 +34,15 @@ class Backbone(nn.Sequential):
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (n, 128)
         self.to(memory_format=torch.channels_last)
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What each of the five layers makes of pictures, (n, width, h_l, w_l)."""
+        x, found = x.contiguous(memory_format=torch.channels_last), []
+        for layer in self[:-2]:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                found.append(x)
+        return found
+
 
 def augment(x: Tensor, settings: Augmentation) -> Tensor:
     """Each picture of x (n, c, h, w) through its own random affine map; what comes in from outside repeats the border."""

@@ -33,6 +33,9 @@ class SelfSupervisedExtractor(Extractor):
     def features(self, x: Tensor) -> Tensor:
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
+    def maps(self, x: Tensor) -> list[Tensor]:
+        return self.backbone.maps(x)
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         views = torch.cat([self._view(batch["x"]), self._view(batch["x"])])  # (2n, c, h, w)
         return {"contrast": contrast(self.projection(self.features(views)).float(), self.settings.temperature)}

@@ -18,8 +18,12 @@ class Styles(ABC):
         """Styles (n, d) of noise (n, *noise_shape)."""
 
     @abstractmethod
-    def paint(self, styles: Tensor) -> Tensor:
-        """Items (n, *shape) from styles (n, layers, d). Deterministic."""
+    def paint(self, styles: Tensor, noises: dict[str, Tensor] | None = None) -> Tensor:
+        """Items (n, *shape) from styles (n, layers, d), with the noise maps that every item has, or others. Deterministic."""
+
+    @abstractmethod
+    def noises(self) -> dict[str, Tensor]:
+        """The noise maps by name, (1, 1, h, w) each."""
 
     @abstractmethod
     def style_matrices(self) -> list[Tensor]:

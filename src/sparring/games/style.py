@@ -5,6 +5,7 @@ Karras et al. 2018, https://arxiv.org/abs/1812.04948; 2019, https://arxiv.org/ab
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from sparring.base.space import Space
 from sparring.games import settings
@@ -81,8 +82,13 @@ class StyleGAN2(GAN, Styles):
     def style(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         return self.average.mean.style(noise, self.condition(label))
 
-    def paint(self, styles: Tensor) -> Tensor:
-        return self.average.mean.paint(styles)
+    def paint(self, styles: Tensor, noises: dict[str, Tensor] | None = None) -> Tensor:
+        if noises is None:
+            return self.average.mean.paint(styles)
+        return functional_call(self.average.mean.synthesis, noises, (styles, False))
+
+    def noises(self) -> dict[str, Tensor]:
+        return dict(self.average.mean.synthesis.named_buffers())
 
     def style_matrices(self) -> list[Tensor]:
         return self.average.mean.style_matrices()

@@ -1,35 +1,46 @@
 """Halving and doubling pictures (n, c, h, w) through the filter [1, 3, 3, 1], as StyleGAN does, without compiled extensions.
 
-Karras et al. 2019, https://arxiv.org/abs/1912.04958, appendix B. Borders are repeated, where the published code pads with zeros, which
-darkens a rim. Every form here is made of torch's own operators: derivatives of derivatives come with them.
+Karras et al. 2019, https://arxiv.org/abs/1912.04958, appendix B; zeros lie beyond the borders, as in the published code. Every form is made of
+torch's own operators, so derivatives of derivatives come with them; which form is quickest was measured (benchmarks/operators.py): a depthwise
+convolution, but in bf16 torch has no quick strided one, so there doubling repeats pixels first and halving is done in fp32.
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
+def kernel(like: Tensor, taps: tuple[float, ...]) -> Tensor:
+    """The outer product of taps with themselves, summing to 1, once for every channel of (n, c, h, w): (c, 1, k, k)."""
+    line = torch.tensor(taps, dtype=torch.float32, device=like.device) / sum(taps)
+    return torch.outer(line, line).to(like.dtype).expand(like.shape[1], 1, -1, -1).contiguous()
+
+
+def depthwise(x: Tensor, taps: tuple[float, ...], stride: int, padding: int) -> Tensor:
+    """Every channel through the filter."""
+    with torch.autocast(x.device.type, enabled=False):
+        return F.conv2d(x, kernel(x, taps), stride=stride, padding=padding, groups=x.shape[1])
+
+
 def doubled(x: Tensor) -> Tensor:
-    """(n, c, h, w) -> (n, c, 2h, 2w). Zeros between the pixels, then [1, 3, 3, 1] / 4 both ways: that is bilinear interpolation."""
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    """(n, c, h, w) -> (n, c, 2h, 2w): zeros between the pixels, [1, 3, 3, 1] / 4 both ways. That is [1, 1] * [1, 2, 1]: repeat, smooth."""
+    if x.dtype != torch.float32:
+        return depthwise(F.interpolate(x, scale_factor=2), (1, 2, 1), 1, 1)
+    with torch.autocast(x.device.type, enabled=False):
+        return F.conv_transpose2d(x, 4 * kernel(x, (1, 3, 3, 1)), stride=2, padding=1, groups=x.shape[1])
 
 
 def halved(x: Tensor) -> Tensor:
-    """(n, c, 2h, 2w) -> (n, c, h, w). [1, 3, 3, 1] / 8 both ways, every second pixel: [1, 3, 3, 1] = [1, 1] * [1, 1] * [1, 1], so three
-    means of neighbours, of which the last keeps every second."""
-    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
-    return F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(x, 2, 1), 2, 1), 2, 2)
-
-
-def smoothed(x: Tensor) -> Tensor:
-    """[1, 3, 3, 1] / 8 both ways: (n, c, h + 3, w + 3) -> (n, c, h, w)."""
-    return F.avg_pool2d(F.avg_pool2d(F.avg_pool2d(x, 2, 1), 2, 1), 2, 1)
+    """(n, c, 2h, 2w) -> (n, c, h, w): [1, 3, 3, 1] / 8 both ways, at every second pixel."""
+    return depthwise(x.float(), (1, 3, 3, 1), 2, 1).to(x.dtype)
 
 
 def doubling_conv(x: Tensor, weight: Tensor) -> Tensor:
     """Zeros between the pixels, a 3x3 convolution, the filter: (n, i, h, w), (o, i, 3, 3) -> (n, o, 2h, 2w)."""
-    return F.conv2d(doubled(x), weight, padding=1)
+    h = F.conv_transpose2d(x, 4 * weight.transpose(0, 1), stride=2)                     # (n, o, 2h + 1, 2w + 1)
+    return depthwise(h, (1, 3, 3, 1), 1, 1)
 
 
 def halving_conv(x: Tensor, weight: Tensor) -> Tensor:
     """The filter, then a 3x3 convolution at every second pixel: (n, i, 2h, 2w), (o, i, 3, 3) -> (n, o, h, w)."""
-    return F.conv2d(smoothed(F.pad(x, (2, 2, 2, 2), mode="replicate")), weight, stride=2)
+    return F.conv2d(depthwise(x, (1, 3, 3, 1), 1, 2), weight, stride=2)

@@ -34,7 +34,7 @@ class Items:
     """
 
     def __init__(self, batch: Mapping[str, Tensor], codec: Codec, extractors: Mapping[str, Extractor], *, density: Any = None, kept: bool = False):
-        self.x, self.labels, self.density = batch["x"], batch.get("y"), density
+        self.x, self.labels, self.density = batch["x"], batch.get("y") if codec.space.labels else None, density
         self.codec, self.extractors, self.kept = codec, extractors, kept
         self._features: dict[str, Tensor] = {}
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import re
 import zipfile
@@ -133,11 +134,16 @@ def pictures(store: Store, files: list[File]) -> list[File]:
 # ---- labels
 
 
+Condition = str | tuple[str, ...] | dict[str, float]
+"""what a file says of a picture: its class, its tags, or its attributes by name"""
+TAG_SEPARATORS = re.compile(r"[|;]")
+
+
 @dataclass(frozen=True)
 class Labels:
-    """The class of each picture (by file name) and where it came from; `of` is None for pictures without labels."""
+    """The condition of each picture (by file name), all of one kind, and where it came from; `of` is None for pictures without."""
 
-    of: dict[str, str] | None
+    of: dict[str, Condition] | None
     origin: str
     remark: str | None = None
 
@@ -180,7 +186,9 @@ def _from_file(store: Store, label_file: str, names: list[str]) -> Labels:
     absent, bare = sorted(of.keys() - set(names)), [name for name in names if name not in of]
     if absent:
         raise UserError(f"{where} names {len(absent)} pictures that are not there (first: {absent[0]}): remove their lines or add them")
-    if bare:
+    if bare and isinstance(next(iter(of.values()), ""), tuple):
+        of |= {name: () for name in bare}                                       # a picture without tags has none of them
+    elif bare:
         raise UserError(f"{where} has no label for {len(bare)} of {len(names)} pictures (first: {bare[0]}): add their lines or remove them")
     return Labels(of, label_file)
 
@@ -195,34 +203,81 @@ def _readable(where: str):
         raise UserError(f"the labels in {where} are not understood ({error}): give one label for each picture, as in a.png,cat") from None
 
 
-def _pairs_of_json(data: Any) -> list[tuple[str, str]] | None:
-    """[["a.png", 3], ...] or {"a.png": 3, ...}, either also inside {"labels": ...}, as StyleGAN's dataset.json has it."""
+def _pairs_of_json(data: Any) -> list[tuple[str, Condition]] | None:
+    """[["a.png", 3], ...] or {"a.png": 3, ...}, either also inside {"labels": ...}, as StyleGAN's dataset.json has it. Instead of a class a
+    picture may have a list of tags, or a mapping or list of numbers: its attributes."""
     if isinstance(data, dict) and "labels" in data:
         data = data["labels"]
     if data is None:
         return None
-    pairs = [(name, label) for name, label in (data.items() if isinstance(data, dict) else data)]
-    for name, label in pairs:
-        if not isinstance(label, (str, int)):
-            raise ValueError(f"{name} has the label {label!r}")
-    return [(str(name), str(label)) for name, label in pairs]
+    return _one_kind([(str(name), _condition(name, value)) for name, value in (data.items() if isinstance(data, dict) else data)])
 
 
-def _pairs_of_csv(text: str) -> list[tuple[str, str]] | None:
-    """Columns file and label, in any order under a header, or the first two columns without one."""
+def _condition(name: str, value: Any) -> Condition:
+    number = lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if isinstance(value, list) and all(map(number, value)):
+        return {f"attribute {i}": float(v) for i, v in enumerate(value)}
+    if isinstance(value, dict) and all(isinstance(v, bool) or number(v) for v in value.values()):
+        return {str(k): float(v) for k, v in value.items()}
+    raise ValueError(f"{name} has the label {value!r}")
+
+
+def _pairs_of_csv(text: str) -> list[tuple[str, Condition]] | None:
+    """Columns file and label, in any order under a header, or the first two columns without one. Labels with | or ; in them are tags;
+    under a header without a column for labels, all other columns are attributes."""
     rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if any(row)]
     header = [cell.lower() for cell in rows[0]] if rows else []
     file = next((header.index(c) for c in FILE_COLUMNS if c in header), None)
     label = next((header.index(c) for c in LABEL_COLUMNS if c in header), None)
     if file is None and rows and is_picture(rows[0][0]):
         file, label = 0, 1
-    elif file is None or label is None:
+    elif file is None:
         return None
     else:
-        rows = rows[1:]
+        named, rows = rows[0], rows[1:]
+        if label is None:
+            return _attributes(named, file, rows)
     if any(len(row) <= max(file, label) for row in rows):
         raise ValueError("a line has too few columns")
-    return [(row[file], row[label]) for row in rows]
+    tagged = any(TAG_SEPARATORS.search(row[label]) for row in rows)
+    tags = lambda cell: tuple(part.strip() for part in TAG_SEPARATORS.split(cell) if part.strip())
+    return [(row[file], tags(row[label]) if tagged else row[label]) for row in rows]
+
+
+def _attributes(named: list[str], file: int, rows: list[list[str]]) -> list[tuple[str, Condition]] | None:
+    columns = [i for i in range(len(named)) if i != file]
+    if not columns:
+        return None
+    if any(len(row) < len(named) for row in rows):
+        raise ValueError("a line has too few columns")
+    try:
+        return [(row[file], {named[i]: float(row[i]) for i in columns}) for row in rows]
+    except ValueError as error:
+        raise ValueError(f"without a column called label all columns are attributes and must be numbers; {error}") from None
+
+
+def _one_kind(pairs: list[tuple[str, Condition]]) -> list[tuple[str, Condition]]:
+    if len({type(value) for _, value in pairs}) > 1:
+        raise ValueError("some pictures have a label and others tags or attributes")
+    return pairs
+
+
+def attributes_of(conditions: list[Condition]) -> tuple[tuple[str, ...], list[list[float]]]:
+    """Names and values, a row a picture, of tags (1 where a picture has it) or attributes. ValueError for missing or infinite ones."""
+    if isinstance(conditions[0], tuple):
+        names = in_order({tag for tags in conditions for tag in tags})
+        return names, [[float(name in tags) for name in names] for tags in conditions]
+    names = tuple(conditions[0])
+    if any(set(c) != set(names) for c in conditions):
+        raise ValueError(f"every picture needs the same attributes ({', '.join(names[:5])})")
+    rows = [[c[name] for name in names] for c in conditions]
+    if not all(math.isfinite(v) for row in rows for v in row):
+        raise ValueError("an attribute is not finite")
+    return names, rows
 
 
 def in_order(labels: set[str]) -> tuple[str, ...]:

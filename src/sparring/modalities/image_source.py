@@ -25,7 +25,7 @@ from sparring.base import files
 from sparring.base.devices import free_memory
 from sparring.base.errors import UserError, WorkError
 from sparring.base.settings import dump
-from sparring.modalities.image_files import File, Labels, Store, in_order, labels_of, pictures, store_of
+from sparring.modalities.image_files import File, Labels, Store, attributes_of, in_order, labels_of, pictures, store_of
 from sparring.modalities.image_pixels import Unreadable, bare, content_hash, fitted, pixels_of, survey
 from sparring.modalities.settings import AUTO_SIDE, Images
 from sparring.modalities.source import Source
@@ -75,6 +75,7 @@ class ImageSource(Source):
                 "most_frequent": dict(common),
             },
             "labels": {name: int((self.labels == i).sum()) for i, name in enumerate(self.classes)},
+            "attributes": {name: _spread(column) for name, column in zip(self.attributes, self.values.T)} if self.attributes else {},
             "duplicates": self._duplicates(),
             "derived": {name: {"value": dump(getattr(derived, name)), "why": reason} for name, reason in why.items()},
             "problems": list(self.problems),
@@ -87,6 +88,11 @@ class ImageSource(Source):
             groups.setdefault(item, []).append(name)
         repeated = [names for names in groups.values() if len(names) > 1]
         return {"count": len(self) - len(groups), "examples": [names[:5] for names in repeated[:5]]}
+
+
+def _spread(column: np.ndarray) -> dict[str, float]:
+    """What `inspect` says of an attribute."""
+    return {"min": float(column.min()), "mean": round(float(column.mean()), 4), "max": float(column.max())}
 
 
 def derive(source: ImageSource, encoding: Images) -> tuple[Images, dict[str, str]]:
@@ -182,6 +188,13 @@ class PictureFiles(ImageSource):
         self._labels_from = labels.origin
         if labels.of is not None:
             given = [labels.of[name] for name in self.names]
+            if not isinstance(given[0], str):
+                try:
+                    self.attributes, rows = attributes_of(given)
+                except ValueError as error:
+                    raise UserError(f"the labels in {self.store.path}/{labels.origin} are not understood: {error}") from None
+                self.values = np.array(rows, dtype=np.float32)
+                return
             self.classes = in_order(set(given))
             number = {name: i for i, name in enumerate(self.classes)}
             self.labels = np.array([number[label] for label in given], dtype=np.int64)

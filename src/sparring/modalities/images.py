@@ -4,6 +4,7 @@ import io
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from sparring.base.errors import UserError
 from sparring.base.files import full_disk, read_json, write, write_json
 from sparring.base.seeding import generator
 from sparring.base.settings import dump, load
-from sparring.base.space import ImageSpace
+from sparring.base.space import Attribute, ImageSpace
+from sparring.modalities import mirror
 from sparring.modalities.image_source import ImageSource, derive, gathered
 from sparring.modalities.settings import Images
 from sparring.modalities.source import Codec
@@ -25,6 +27,8 @@ READABLE = 64
 """side in pixels that small pictures are enlarged to in grids"""
 BLOCKS = 4
 """`spoil` cuts a picture into so many rows and columns of blocks"""
+QUANTILES = 21
+"""values of an attribute that are kept to draw from"""
 NOISE = 25.0
 """standard deviation of `spoil`'s noise, of 255"""
 
@@ -32,7 +36,17 @@ NOISE = 25.0
 def fit(source: ImageSource, encoding: Images) -> "ImageCodec":
     """A codec for that source; what the encoding leaves auto comes from the pictures."""
     encoding, why = derive(source, encoding)
-    return ImageCodec(encoding, source.classes, why)
+    return ImageCodec(encoding, source.classes, why, attributes(source))
+
+
+def attributes(source: ImageSource) -> tuple[Attribute, ...]:
+    """The source's attributes with what games need to see them standardised, and to draw some."""
+    shares = np.linspace(0, 1, QUANTILES)
+    found = []
+    for name, column in zip(source.attributes, source.values.T if source.attributes else ()):
+        quantiles = tuple(round(float(q), 6) for q in np.quantile(column, shares, method="nearest"))
+        found.append(Attribute(name=name, mean=float(column.mean()), deviation=float(column.std()) or 1.0, quantiles=quantiles))
+    return tuple(found)
 
 
 class ImageCodec(Codec):
@@ -43,10 +57,12 @@ class ImageCodec(Codec):
 
     file_name = "pictures"
 
-    def __init__(self, encoding: Images, classes: tuple[str, ...] = (), why: dict[str, str] | None = None):
+    def __init__(
+        self, encoding: Images, classes: tuple[str, ...] = (), why: dict[str, str] | None = None, attributes: tuple[Attribute, ...] = ()
+    ):
         """`encoding` has nothing left to derive; `why` gives the reason for each field that was derived."""
         self.encoding, self.why = encoding, why or {}
-        self.space = ImageSpace(shape=(encoding.channels, *encoding.size), labels=classes)
+        self.space = ImageSpace(shape=(encoding.channels, *encoding.size), labels=classes, attributes=attributes)
 
     # ---- to tensors and back
 
@@ -57,7 +73,21 @@ class ImageCodec(Codec):
         if self.space.labels and source.labels is not None:
             y = self._numbers(source)
             batch["y"] = torch.from_numpy(y if rows is None else y[rows])
+        elif self.space.attributes and source.values is not None:
+            values = self._values(source)
+            batch["y"] = torch.from_numpy(values if rows is None else values[rows])
         return batch
+
+    def facts(self, source: ImageSource) -> dict[str, Any]:
+        rows = np.sort(torch.randperm(len(source), generator=generator("mirror", "rows"))[: mirror.LOOKED_AT].numpy())
+        return {"mirrors": mirror.mirrors(torch.from_numpy(np.ascontiguousarray(source.pixels(self.encoding)[rows])))}
+
+    def _values(self, source: ImageSource) -> np.ndarray:
+        """The source's attributes in this codec's order, (n, d) float32."""
+        absent = [a.name for a in self.space.attributes if a.name not in source.attributes]
+        if absent:
+            raise UserError(f"{source.name} does not have the attributes {', '.join(absent[:5])}, which this model was trained with")
+        return np.ascontiguousarray(source.values[:, [source.attributes.index(a.name) for a in self.space.attributes]])
 
     def _numbers(self, source: ImageSource) -> np.ndarray:
         """The source's class numbers in this codec's order, by the classes' names, (n,) int64."""
@@ -68,7 +98,8 @@ class ImageCodec(Codec):
         return np.array([self.space.labels.index(name) for name in source.classes], dtype=np.int64)[source.labels]
 
     def expand(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        return batch | {"x": batch["x"].float().div_(127.5).sub_(1)}  # 0..255 -> [-1, 1], in the memory format it has
+        told = {"y": self.space.told(batch["y"])} if "y" in batch else {}
+        return batch | {"x": batch["x"].float().div_(127.5).sub_(1)} | told  # 0..255 -> [-1, 1], in the memory format it has
 
     def decode(self, x: Tensor) -> np.ndarray:
         x = x.detach().float().add(1).mul_(127.5).round_().clamp_(0, 255)
@@ -146,12 +177,14 @@ class ImageCodec(Codec):
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "codec.json", {"encoding": dump(self.encoding), "labels": list(self.space.labels), "why": self.why})
+        write_json(folder / "codec.json", {"encoding": dump(self.encoding), "labels": list(self.space.labels), "why": self.why, "attributes": dump(self.space.attributes)})
 
     @classmethod
     def load(cls, folder: Path) -> "ImageCodec":
         saved = read_json(folder / "codec.json")
-        return cls(load(Images, saved["encoding"], str(folder / "codec.json")), tuple(saved["labels"]), saved["why"])
+        file = str(folder / "codec.json")
+        attributes = tuple(load(Attribute, a, file) for a in saved.get("attributes", ()))
+        return cls(load(Images, saved["encoding"], file), tuple(saved["labels"]), saved["why"], attributes)
 
 
 def grid(items: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:

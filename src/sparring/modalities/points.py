@@ -187,6 +187,12 @@ class PointCodec(Codec):
             batch["y"] = torch.from_numpy(source.labels[rows]).long()
         return batch
 
+    def facts(self, source: PointSource) -> dict[str, Any]:
+        """The finest detail: the median radius that holds a hundredth of the points, in units of the codec."""
+        rows = torch.randperm(len(source), generator=generator("detail"))[:2000].numpy()
+        x = self.compact(source.items[rows]).double()
+        return {"detail": float(torch.cdist(x, x).kthvalue(max(2, len(x) // 100), 1).values.median()) if len(x) > 1 else 1.0}
+
     def expand(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return batch
 

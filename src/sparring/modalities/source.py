@@ -28,6 +28,10 @@ class Source(ABC):
     """(n,) class numbers"""
     classes: tuple[str, ...] = ()
     """names of the classes"""
+    values: np.ndarray | None = None
+    """(n, d) float32 attributes, for items that have several tags or numbers instead of one label"""
+    attributes: tuple[str, ...] = ()
+    """names of the attributes"""
     problems: tuple[str, ...] = ()
     """one line for each thing a user should know (a corrupt file, by name)"""
 
@@ -54,6 +58,10 @@ class Codec(ABC):
     @abstractmethod
     def encode(self, source: Source, rows: np.ndarray | None = None) -> dict[str, "Tensor"]:
         """Items (all, or those rows) as compact tensors {"x": ..., "y": ...}: what is kept in memory (images: uint8)."""
+
+    def facts(self, source: Source) -> dict[str, Any]:
+        """What recipes may ask about the data beyond their space: fields of `recipes.recipe.Facts`."""
+        return {}
 
     @abstractmethod
     def expand(self, batch: dict[str, "Tensor"]) -> dict[str, "Tensor"]:

@@ -22,9 +22,9 @@ GAIN = math.sqrt(2 / (1 + 0.2**2))
 EXPANSION = 2
 
 
-def widths(width: int, k: int) -> list[int]:
-    """Channels from the smallest level to the full size: even up to 32 px a side, then halved with every doubling."""
-    return [max(16, width >> max(0, i - 3)) for i in range(k + 1)]
+def widths(width: int, most: int, k: int) -> list[int]:
+    """Channels from the smallest level to the full size, halved with every doubling."""
+    return [min(most, width * 2**i) for i in range(k, -1, -1)]
 
 
 def scaled_init(weight: Tensor, gain: float) -> None:
@@ -65,7 +65,7 @@ class Generator(nn.Module):
         super().__init__()
         self.size = space.shape[1:]
         k, start = levels(space.shape)
-        width, blocks = widths(settings.width, k), settings.blocks
+        width, blocks = widths(settings.width, settings.most, k), settings.blocks
         self.embedding = Embedding(labels, noise) if labels else None
         self.basis = nn.Parameter(torch.randn(width[0], *start))
         self.first = nn.Linear(noise * (2 if labels else 1), width[0], bias=False)
@@ -90,7 +90,7 @@ class Discriminator(nn.Module):
     def __init__(self, settings: settings.R3GANDiscriminator, *, space: Space, labels: int = 0):
         super().__init__()
         k, (h, w) = levels(space.shape)
-        width, blocks = widths(settings.width, k)[::-1], settings.blocks
+        width, blocks = widths(settings.width, settings.most, k)[::-1], settings.blocks
         self.pad = (0, w * 2**k - space.shape[2], 0, h * 2**k - space.shape[1])
         self.first = nn.Conv2d(space.shape[0], width[0], 1, bias=False)
         scaled_init(self.first.weight, 1.0)

@@ -150,8 +150,10 @@ class R3GANGenerator(Generator):
     kind: ClassVar[str] = "r3gan"
     implementation: ClassVar[str] = "sparring.networks.r3gan:Generator"
 
-    width: int = Field(128, gt=0)
-    """channels up to 32 px a side; half with every further doubling"""
+    width: int = Field(32, gt=0)
+    """channels of the largest level; each smaller one has twice as many"""
+    most: int = Field(256, gt=0)
+    """most channels of a level"""
     blocks: int = Field(2, gt=0)
     """residual blocks of a level"""
     group: int = Field(16, gt=0)
@@ -164,8 +166,10 @@ class R3GANDiscriminator(Discriminator):
     kind: ClassVar[str] = "r3gan"
     implementation: ClassVar[str] = "sparring.networks.r3gan:Discriminator"
 
-    width: int = Field(128, gt=0)
-    """channels up to 32 px a side; half with every further doubling"""
+    width: int = Field(32, gt=0)
+    """channels of the largest level; each smaller one has twice as many"""
+    most: int = Field(256, gt=0)
+    """most channels of a level"""
     blocks: int = Field(2, gt=0)
     """residual blocks of a level"""
     group: int = Field(16, gt=0)

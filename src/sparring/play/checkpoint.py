@@ -50,11 +50,16 @@ def load_trainer(trainer: Trainer, folder: Path) -> dict[str, Any]:
         state.clear()                                # a checkpoint at round 0 has no moments yet
         for key in [k for k in saved if k.startswith(prefix)]:
             state[key.removeprefix(prefix)] = in_layout_of(parameter, saved[key])
+    trainer.clock = clock_of(folder)
     clock = files.read_json(folder / "clock.json")
-    trainer.clock = Clock(**clock["clock"])
     for player, count in clock["failing"].items():
         trainer.failing[player].fill_(count)
     return clock["notes"]
+
+
+def clock_of(folder: Path) -> Clock:
+    """The clock at a checkpoint: schedules that rendering depends on are functions of it."""
+    return Clock(**files.read_json(folder / "clock.json")["clock"])
 
 
 def in_layout_of(parameter: nn.Parameter, value: Tensor) -> Tensor:
@@ -74,6 +79,17 @@ def load_weights(game: Game, folder: Path) -> None:
         game.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise UserError(f"{folder} does not fit this game: {' '.join(str(error).split())[:200]}") from None
+
+
+def load_fitting(game: Game, folder: Path) -> list[str]:
+    """What fits of another training's weights: the names of this game's tensors that stay as they are, because the other has none of that
+    name and shape (an embedding of other labels). UserError when less than half of all weights would be taken."""
+    saved, own = read_tensors(folder / "weights.safetensors"), game.state_dict()
+    fitting = {name: t for name, t in saved.items() if name in own and own[name].shape == t.shape}
+    if 2 * sum(t.numel() for t in fitting.values()) < sum(t.numel() for t in own.values()):
+        raise UserError(f"{folder} does not fit this game: most weights have other shapes; train the same recipe, networks and resolution")
+    game.load_state_dict(fitting, strict=False)
+    return sorted(own.keys() - fitting.keys())
 
 
 def weights(game: Game) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Looking at a game without changing it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from sparring.base.seeding import reseed
 from sparring.play.average import Average
 from sparring.play.game import BLOCK, Game, Generates
 
+Render = Callable[[Tensor, Tensor | None], Tensor]
 SETTLING_BLOCKS = 8
 
 
@@ -67,14 +68,15 @@ def conditions(game: Game, n: int, seed: int) -> Tensor | None:
 
 
 @torch.no_grad()
-def sample(game: Game, n: int, seed: int, label: Tensor | None = None, start: int = 0) -> Tensor:
+def sample(game: Game, n: int, seed: int, label: Tensor | None = None, start: int = 0, render: Render | None = None) -> Tensor:
     """n items (n, *shape) on the CPU, rendered in whole blocks so that n and its division among workers change no item.
 
-    `label` (n,) class numbers or (n, d) attributes; the game must be `watching` or settled.
+    `label` (n,) class numbers or (n, d) attributes; `render` instead of the game's own (truncation, say); the game must
+    be `watching` or settled.
     """
     device = next(game.parameters()).device
     first, last = start // BLOCK, (start + n - 1) // BLOCK
-    items = []
+    render, items = render or game.render, []
     for block in range(first, last + 1):
         asked = None
         if label is not None:
@@ -82,6 +84,6 @@ def sample(game: Game, n: int, seed: int, label: Tensor | None = None, start: in
             low, high = max(start, block * BLOCK), min(start + n, (block + 1) * BLOCK)
             asked[low - block * BLOCK : high - block * BLOCK] = label[low - start : high - start]
             asked = asked.to(device)
-        items.append(game.render(game.noise(BLOCK, seed, block * BLOCK).to(device), asked).float().cpu())
+        items.append(render(game.noise(BLOCK, seed, block * BLOCK).to(device), asked).float().cpu())
     whole = torch.cat(items)                              # (blocks * BLOCK, *shape)
     return whole[start - first * BLOCK :][:n]

@@ -135,13 +135,14 @@ def r3gan(facts: Facts) -> Configuration:
     """R3GAN: relativistic pairs under R1 and R2, residual networks without normalisation, everything scheduled by one cosine."""
     small = side_of(facts.space) < 128
     gamma = r3gan_gamma(facts.space)
-    width = 128 if small else 768
+    # The presets have 768 channels up to 32 px, half with every doubling. On a small machine full size must be narrow to be quick.
+    width, most = (32, 256) if small else (max(96, 768 * 32 // side_of(facts.space)), 768)
     adam = Adam(lr=cosine(1e-3, 1e-4) if small else cosine(2e-4, 5e-5), beta1=0.0, beta2=cosine(0.9, 0.99))
     augmentation = Scheduled(p=cosine(0.0, 0.3), flips=facts.mirrors) if facts.count < 30_000 else NoAugmentation()
     game = GAN(
         noise=64, penalty=Penalty(gamma=cosine(gamma, gamma / 10), every=4 if small else 1),
         ema=EMA(half_life=constant(20_000 if small else 500_000)), augmentation=augmentation, condition_strength=condition_strength(facts),
-        generator=R3GANGenerator(width=width), discriminator=R3GANDiscriminator(width=width),
+        generator=R3GANGenerator(width=width, most=most), discriminator=R3GANDiscriminator(width=width, most=most),
         generator_optimizer=adam, discriminator_optimizer=adam,
     )  # fmt: skip
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)

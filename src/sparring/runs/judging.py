@@ -30,14 +30,17 @@ def judge_for(
 
 
 def asked_labels(data: Data, game: Game, n: int, seed: int) -> Tensor | None:
-    """n labels with the training data's frequencies, (n,), for games that are told the label; else None."""
-    if not tells(game):
+    """n conditions with the training data's frequencies, labels (n,) or attributes (n, d), for games that are told them; else None."""
+    if not game.conditional:
         return None
+    if game.space.attributes:
+        known = data.part("train")["y"]
+        return known[torch.randint(len(known), (n,), generator=generator("asked", seed))]
     return torch.multinomial(frequencies(data.part("train"), len(game.space.labels)), n, True, generator=generator("asked", seed))
 
 
 def tells(game: Game) -> bool:
-    """Whether a game's generator is told the label."""
+    """Whether a game's generator is asked for one of several labels."""
     return bool(game.space.labels) and game.conditional
 
 
@@ -46,7 +49,7 @@ def fakes(data: Data, game: Game, n: int, seed: int) -> dict[str, Tensor]:
     if not isinstance(game, Generates):
         raise TypeError(f"{type(game).__name__} does not generate")
     labels = asked_labels(data, game, n, seed)
-    x = data.codec.compact(data.codec.decode(sample(game, n, seed, labels)))
+    x = data.codec.compact(data.codec.decode(sample(game, n, seed, None if labels is None else game.space.told(labels))))
     return {"x": x} if labels is None else {"x": x, "y": labels}
 
 

@@ -19,7 +19,7 @@ from sparring.play.game import Game, Generates, Scores
 from sparring.play.optimizers import CAUTION
 from sparring.play.stream import Stream
 from sparring.play.trainer import Record, Trainer
-from sparring.play.watching import sample, watching
+from sparring.play.watching import conditions, sample, watching
 from sparring.recipes.recipe import Configuration, Watching
 from sparring.runs import health
 from sparring.runs.calibration import Calibration, accuracy, calibrate
@@ -255,13 +255,14 @@ class Playing:
         labels = torch.arange(min(classes, 20)).repeat_interleave(PER_LABEL) if classes else None
         pictures = self.game.space.kind == "images"
         n = len(labels) if labels is not None else 64 if pictures else 2500
-        items = self.data.codec.decode(sample(self.game, n, 0, labels))
+        asked = labels if labels is not None else conditions(self.game, n, seed=0)
+        items = self.data.codec.decode(sample(self.game, n, 0, asked))
         drawn = {} if pictures else {"real": self.data.codec.decode(self.data.part("train")["x"][:2500]), "score": self.probability}
         self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", None if labels is None else labels.numpy(), **drawn)
 
     def probability(self, points) -> Any:
         """Of being real, for points in the data's units: the heat map of a preview. None for games without a discriminator."""
-        if self.notes["calibration"] is None or tells(self.game):
+        if self.notes["calibration"] is None or self.game.conditional:
             return torch.full((len(points),), 0.5).numpy()
         scores = score_items(self.game, self.data.codec, {"x": self.data.codec.compact(points)})
         return Calibration(**self.notes["calibration"])(scores).numpy()

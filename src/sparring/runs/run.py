@@ -1,6 +1,7 @@
 """A run on disk as an object: what `sparring.load` gives. Opening one executes nothing from the folder."""
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import torch
 from torch import Tensor
 
 from sparring.base.errors import UserError, nearest
+from sparring.latents.space import items, truncate
 from sparring.modalities.kinds import load_codec
 from sparring.modalities.source import Codec
 from sparring.modalities.split import Split
-from sparring.play.checkpoint import load_weights
+from sparring.play.checkpoint import clock_of, load_weights
 from sparring.play.game import Encodes, Game, Generates, Reconstructs, Scores
-from sparring.play.watching import sample, settle
+from sparring.play.watching import Render, sample, settle
 from sparring.recipes.recipe import Configuration
 from sparring.runs import health
 from sparring.runs.calibration import Calibration
@@ -60,6 +62,7 @@ class Run:
         torch.set_num_threads(threads)
         game = self.configuration.game.build(space=self.codec.space)
         load_weights(game, self.checkpoint)
+        game.clock = clock_of(self.checkpoint)
         game.eval()
         if isinstance(game, Generates):
             settle(game)
@@ -83,6 +86,8 @@ class Run:
     def label_numbers(self, n: int, label: str | int | list | np.ndarray | None, seed: int) -> np.ndarray | None:
         """The class number of each of n samples: one label for all, one each, or drawn evenly; None for games that are not told."""
         names = self.codec.space.labels
+        if self.game.conditional and not names:
+            return None                                                    # told attributes: there is no label to sort by
         if not tells(self.game):
             if label is not None:
                 raise UserError(f"{self.path} was not told labels: leave the label out" + (f" (its data have {', '.join(names)})" if names else ""))
@@ -99,17 +104,61 @@ class Run:
             return names.index(str(label))
         raise UserError(f"there is no label {str(label)!r}{nearest(str(label), names)}")
 
-    def sample(self, n: int = 1, *, seed: int = 0, label: str | int | list | np.ndarray | None = None, start: int = 0) -> np.ndarray:
+    def conditions(self, n: int, label: Any = None, where: Mapping[str, float] | None = None, seed: int = 0) -> Tensor | None:
+        """What the game is told for n items: labels (n,), or standardised attributes (n, d); None for games that are told nothing.
+
+        label: one for all or one each; for tags, those that an item has, with commas between. where: attributes by name; those that are
+        left out are drawn from what the training items have.
+        """
+        space = self.codec.space
+        if not (self.game.conditional and space.attributes):
+            if where:
+                raise UserError(f"{self.path} was not told attributes: leave --where out")
+            numbers = self.label_numbers(n, label, seed)
+            return None if numbers is None else torch.from_numpy(numbers)
+        names = [a.name for a in space.attributes]
+        y, asked = space.some_conditions(n, "asked", seed), dict(where or {})
+        if label is not None:
+            if not all(a.tag for a in space.attributes):
+                raise UserError(f"{self.path} was told attributes, not tags: ask with --where {names[0]}=VALUE")
+            given = [label] * n if isinstance(label, str) else list(label)
+            if len(given) != n:
+                raise UserError(f"there are {len(given)} labels for {n} samples")
+            tags = [[part.strip() for part in str(one).split(",")] for one in given]
+            for tag in {tag for row in tags for tag in row} - set(names):
+                raise UserError(f"there is no tag {tag!r}{nearest(tag, names)}")
+            y = space.told(torch.tensor([[float(name in row) for name in names] for row in tags]))
+        for name, value in asked.items():
+            if name not in names:
+                raise UserError(f"there is no attribute {name!r}{nearest(name, names)}")
+            attribute = space.attributes[names.index(name)]
+            y[:, names.index(name)] = (float(value) - attribute.mean) / attribute.deviation
+        return y
+
+    def sample(
+        self, n: int = 1, *, seed: int = 0, label: str | int | list | np.ndarray | None = None, start: int = 0, truncation: float | None = None,
+        where: Mapping[str, float] | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """n items as people know them: pictures uint8 (n, h, w, c), points (n, d) in the data's units.
 
-        Item i is a function of (seed, i). `label`: one for all, or one each; without it labels take turns. UserError for an unknown one.
+        Item i is a function of (seed, i). `label`: one for all, or one each; without it labels take turns. `where`: attributes by name.
+        `truncation`: psi of styles where the game has them, else the largest number of the noise. UserError for wrong ones.
         """
         if n < 1:
             raise UserError(f"cannot make {n} samples: ask for at least 1")
         if not isinstance(self.game, Generates):
             raise UserError(f"{self.path} holds a game that does not generate")
-        numbers = self.label_numbers(n, label, seed)
-        return self.codec.decode(sample(self.game, n, seed, None if numbers is None else torch.from_numpy(numbers), start))
+        return self.codec.decode(sample(self.game, n, seed, self.conditions(n, label, where, seed), start, self._render(truncation)))
+
+    def _render(self, truncation: float | None) -> Render | None:
+        if truncation is None:
+            return None
+
+        def render(noise: Tensor, y: Tensor | None) -> Tensor:
+            latent, which = truncate(self.game, noise, y, truncation)
+            return items(self.game, latent, y, which)
+
+        return render
 
     # ---- verdicts
 
@@ -126,8 +175,10 @@ class Run:
             raise UserError(f"{self.path} holds a {self.configuration.game.kind}, which has no discriminator: it cannot score")
         if self.calibration is None:
             raise UserError(f"{self.path} has not been watched yet, so its scores are not calibrated: train it for some rounds")
-        if not tells(self.game):
+        if not self.game.conditional:
             logits = score_items(self.game, self.codec, {"x": x})
+        elif not tells(self.game):
+            raise UserError(f"{self.path} was told attributes, which the items to be scored do not have")
         elif label is not None:
             logits = score_items(self.game, self.codec, {"x": x, "y": torch.from_numpy(self.label_numbers(len(x), label, 0))})
         else:
