@@ -375,6 +375,7 @@ def _where(pairs: Sequence[str]) -> dict[str, float]:
 
 
 def _add_explore(parser):
+    parser.add_argument("run", metavar="RUN")
     tools = parser.add_subparsers(dest="tool", metavar="TOOL", parser_class=Parser, required=True)
 
     def tool(name: str, summary: str, *flags: tuple[str, dict]) -> None:
@@ -384,7 +385,6 @@ def _add_explore(parser):
         added.add_argument("--out", type=Path, help=f"a folder (default: explore/{name} in the run folder)")
         _json(added)
 
-    parser.add_argument("run", metavar="RUN")
     label = ("--label", {"help": "what to make, for runs with labels"})
     seed, seeds = ("--seed", {"type": int, "default": 0}), ("--seeds", {"default": "0-3", "metavar": "A-B", "help": "items to go through (default 0-3)"})
     tool("interpolate", "a film through the items of several seeds", seeds,

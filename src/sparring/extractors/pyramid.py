@@ -54,5 +54,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.relu6(self.expand(x)) if self.expand is not None else x
-        h = self.reduce(F.relu6(self.depthwise(h)))
+        h = self.reduce(F.relu6(self.strided(h) if self.depthwise.stride != (1, 1) else self.depthwise(h)))
         return h + x if self.residual else h
+
+    def strided(self, h: Tensor) -> Tensor:
+        """In fp32: in bf16 the derivative of a strided depthwise convolution takes ten times as long."""
+        with torch.autocast(h.device.type, enabled=False):
+            return self.depthwise(h.float()).to(h.dtype)

@@ -68,6 +68,8 @@ METRICS = {metric.name: metric for metric in (
            about="share of items closer to a training item than 99 % of training items are to another one"),
     Metric("fd_efficientnet", "lower", "damaged", ("efficientnet",), least=8, source=HEUSEL, implementation="fd",
            about="fd on ImageNet features (EfficientNet-Lite0): a judge that never saw the data"),
+    Metric("kid_efficientnet", "lower", "damaged", ("efficientnet",), least=8, source="Bińkowski et al. 2018, https://arxiv.org/abs/1801.01401",
+           implementation="kid", about="kid on ImageNet features (EfficientNet-Lite0)"),
     Metric("fid", "lower", "damaged", ("inception",), least=8, source=HEUSEL, implementation="fd",
            about="fd on the published Inception-v3: comparable with papers"),
     Metric("modes", "higher", "collapsed", needs=("modes",), source=PACGAN,

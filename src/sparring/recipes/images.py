@@ -111,7 +111,7 @@ def stylegan2(facts: Facts) -> Configuration:
     side = side_of(facts.space)
     # StyleGAN2-ADA's `auto`: batch, gamma = 0.0002 side^2 / batch, half of the published channels below 512 px, EMA of 10 k images a batch of 32.
     batch = max(min(4096 // side, 64), 16)
-    base, width = (16384, 512) if side >= 128 else (2048, 128)
+    base, width = (16384, 512) if side >= 128 else (1024, 128)
     gamma, lr = 0.0002 * side**2 / batch, 0.002 if side >= 1024 else 0.0025
     few = facts.count < 30_000
     augmentation = Adaptive(speed=100_000, flips=facts.mirrors, colour=True) if few else NoAugmentation()
@@ -136,13 +136,14 @@ def r3gan(facts: Facts) -> Configuration:
     small = side_of(facts.space) < 128
     gamma = r3gan_gamma(facts.space)
     # The presets have 768 channels up to 32 px, half with every doubling. On a small machine full size must be narrow to be quick.
-    width, most = (32, 256) if small else (max(96, 768 * 32 // side_of(facts.space)), 768)
+    width, most = (32, 128) if small else (max(96, 768 * 32 // side_of(facts.space)), 768)
+    blocks = 1 if small else 2
     adam = Adam(lr=cosine(1e-3, 1e-4) if small else cosine(2e-4, 5e-5), beta1=0.0, beta2=cosine(0.9, 0.99))
     augmentation = Scheduled(p=cosine(0.0, 0.3), flips=facts.mirrors) if facts.count < 30_000 else NoAugmentation()
     game = GAN(
         noise=64, penalty=Penalty(gamma=cosine(gamma, gamma / 10), every=4 if small else 1),
         ema=EMA(half_life=constant(20_000 if small else 500_000)), augmentation=augmentation, condition_strength=condition_strength(facts),
-        generator=R3GANGenerator(width=width, most=most), discriminator=R3GANDiscriminator(width=width, most=most),
+        generator=R3GANGenerator(width=width, most=most, blocks=blocks), discriminator=R3GANDiscriminator(width=width, most=most, blocks=blocks),
         generator_optimizer=adam, discriminator_optimizer=adam,
     )  # fmt: skip
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)
@@ -178,11 +179,13 @@ def _tiny_projected(space: Space) -> ProjectedGAN:
 @recipe("projected", task="generate", modalities=("images",), papers=(SAUER, LIU, ZHAO), tiny=_tiny_projected)
 def projected(facts: Facts) -> Configuration:
     """Projected GAN: discriminators on the maps of a frozen ImageNet network, which converge many times faster (extra `judge`)."""
+    small = side_of(facts.space) <= 64
     side = max(64, min(256, 32 * round(side_of(facts.space) / 32)))
+    generator = DCGANGenerator(width=64) if small else FastGANGenerator(width=32)          # 3 x the pictures a second at 32 px
     adam = Adam(lr=constant(2e-4), beta1=0.0, beta2=constant(0.99))
     augmentation = DiffAugment(colour=facts.space.shape[0] >= 3, flips=facts.mirrors)
     game = ProjectedGAN(
-        noise=128, side=side, ema=EMA(half_life=constant(20_000)), augmentation=augmentation, condition_strength=condition_strength(facts),
-        generator=FastGANGenerator(width=32), generator_optimizer=adam, discriminator_optimizer=adam,
+        noise=128, side=side, mixing=16 if small else 32, ema=EMA(half_life=constant(20_000)), augmentation=augmentation, condition_strength=condition_strength(facts),
+        generator=generator, generator_optimizer=adam, discriminator_optimizer=adam,
     )  # fmt: skip
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)
