@@ -4,9 +4,9 @@
 
 The VEEGAN variant of the protocol: 128,000 random triples of the 60,000 training digits at 28x28; 26,000 generated samples, each channel
 read by a classifier; a mode counts when a sample falls into it; KL(generated || uniform) in nats. What is reduced: the length (--minutes of
-wall time instead of 50 epochs) and the width (the recipe's own); `--protocol full` plays 100,000 rounds of batch 64 at width 64. FOLDER holds the four IDX files of MNIST, gzipped. The classifier is
-trained here on the same 60,000 digits; its accuracy on the 10,000 test digits stands in the result, and a row of 26,000 real triples of test
-digits shows what perfect samples get: the floor is not zero.
+wall time instead of 50 epochs) and the width (the recipe's own); `--protocol full` plays 100,000 rounds of batch 64 at width 64. FOLDER holds
+the four IDX files of MNIST, gzipped. The classifier is trained here on the same 60,000 digits; its accuracy on the 10,000 test digits stands
+in the result, and a row of 26,000 real triples of test digits shows what perfect samples get: the floor is not zero.
 """
 
 import argparse

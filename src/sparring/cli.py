@@ -386,7 +386,8 @@ def _add_explore(parser):
         _json(added)
 
     label = ("--label", {"help": "what to make, for runs with labels"})
-    seed, seeds = ("--seed", {"type": int, "default": 0}), ("--seeds", {"default": "0-3", "metavar": "A-B", "help": "items to go through (default 0-3)"})
+    seed = ("--seed", {"type": int, "default": 0})
+    seeds = ("--seeds", {"default": "0-3", "metavar": "A-B", "help": "items to go through (default 0-3)"})
     tool("interpolate", "a film through the items of several seeds", seeds,
          ("--frames", {"type": int, "default": 24, "help": "between two items (default 24)"}),
          ("--way", {"choices": ("line", "sphere"), "default": "sphere"}), ("--space", {"choices": ("z", "w")}),
@@ -396,7 +397,8 @@ def _add_explore(parser):
     tool("project", "the latents of your own pictures", ("--input", {"required": True, "help": "a picture or a folder of pictures"}),
          ("--space", {"choices": ("auto", "z", "w", "w+"), "default": "auto"}), ("--steps", {"type": int, "default": 300}), label)  # fmt: skip
     tool("directions", "directions that change one thing, and what they do to the labels",
-         ("--how", {"choices": ("auto", "sefa", "pca", "labels"), "default": "auto"}), ("-k", {"type": int, "default": 5, "help": "how many (default 5)"}),
+         ("--how", {"choices": ("auto", "sefa", "pca", "labels"), "default": "auto"}),
+         ("-k", {"type": int, "default": 5, "help": "how many (default 5)"}),
          ("--layers", {"choices": ("all", "coarse", "middle", "fine"), "default": "all"}))  # fmt: skip
     tool("vary", "items near one item", seed, ("-n", {"type": int, "default": 24}),
          ("--amount", {"type": float, "default": 0.3, "help": "0 is the same, 1 unrelated (default 0.3)"}), label)  # fmt: skip

@@ -37,7 +37,7 @@ class Backbone(nn.Sequential):
     def maps(self, x: Tensor) -> list[Tensor]:
         """What each of the five layers makes of pictures, (n, width, h_l, w_l)."""
         x, found = x.contiguous(memory_format=torch.channels_last), []
-        for layer in self[:-2]:
+        for layer in list(self)[:-2]:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 found.append(x)

@@ -69,12 +69,19 @@ def project(
         noise.requires_grad_(True)
     adam = torch.optim.Adam([latent, *noises.values()], lr=rate, betas=(0.9, 0.999))
     distances, frames = [], []
+    nearest = torch.full((n,), torch.inf, device=device)                                     # each picture keeps its best moment
+    best = [latent.detach().clone(), *(noise.detach().clone() for noise in noises.values())]
     for step in range(steps):
         t = step / steps
         adam.param_groups[0]["lr"] = rate * learning_rate(t)
         strength = 0.05 * spread * max(0.0, 1 - t / NOISE_UNTIL) ** 2 if space != "z" else 0.0
         seen = make(latent + strength * torch.randn(latent.shape, generator=draws).to(device))
         distance = perceptual(maps(seen), target)                                            # (n,)
+        with torch.no_grad():
+            better = distance < nearest
+            nearest = torch.where(better, distance, nearest)
+            for kept, now in zip(best, [latent, *noises.values()]):
+                kept.copy_(torch.where(better.view(-1, *[1] * (now.ndim - 1)), now, kept))
         loss = distance.sum() + 0.1 * (seen - x).square().flatten(1).mean(1).sum()
         if space == "z":
             loss = loss + 1e-3 * (latent.flatten(1).square().mean(1) - 1).square().sum()
@@ -90,6 +97,8 @@ def project(
             frames.append(seen.detach())
         tick(step + 1, float(distance.detach().mean()))
     with torch.no_grad():
+        for kept, now in zip(best, [latent, *noises.values()]):
+            now.copy_(kept)
         made = make(latent)
         final = latent.detach() if space == "z" else latent.detach().expand(-1, game.layers, -1).contiguous()
         distances.append(perceptual(maps(made), target).tolist())

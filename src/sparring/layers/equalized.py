@@ -5,6 +5,8 @@ and bias (leaky_relu(g x) = g leaky_relu(x)), so that bias, activation and gain 
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,21 @@ from torch.nn import functional as F
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))
 """keeps the mean square through leaky_relu(0.2); StyleGAN rounds it to sqrt(2)"""
+
+
+T = TypeVar("T")
+
+
+def prepared(module: nn.Module, make: Callable[[], T]) -> T:
+    """What depends on a module's own weights alone: made anew while they learn, kept while they rest (evaluation, no gradients), where at
+    one picture at a time it would cost as much as the picture."""
+    if module.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return make()
+    state = [(p.data_ptr(), p._version) for p in module.parameters(recurse=False)]
+    kept = module.__dict__.get("_prepared")
+    if kept is None or kept[0] != state:
+        kept = module.__dict__["_prepared"] = (state, make())
+    return kept[1]
 
 
 class Linear(nn.Module):
@@ -27,7 +44,7 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gain = GAIN if self.leaky else 1.0
-        y = F.linear(x, self.weight * (self.scale * gain), self.bias * (self.speed * gain))
+        y = F.linear(x, *prepared(self, lambda: (self.weight * (self.scale * gain), self.bias * (self.speed * gain))))
         return F.leaky_relu(y, SLOPE) if self.leaky else y
 
 

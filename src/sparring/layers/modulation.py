@@ -13,21 +13,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparring.layers.equalized import GAIN, SLOPE, Linear
+from sparring.layers.equalized import GAIN, SLOPE, Linear, prepared
 from sparring.layers.resampling import doubling_conv
 
 
-def modulated_conv(x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bool, double: bool = False) -> Tensor:
-    """x (n, i, h, w), weight (o, i, k, k), style (n, i) -> (n, o, h, w); doubled sides with `double`."""
+def modulated_conv(
+    x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bool, double: bool = False, squares: Tensor | None = None
+) -> Tensor:
+    """x (n, i, h, w), weight (o, i, k, k), style (n, i) -> (n, o, h, w); doubled sides with `double`. `squares`: `squared(weight)`, where
+    it is known already."""
     h = x * style.to(x.dtype)[:, :, None, None]
     h = doubling_conv(h, weight) if double else F.conv2d(h, weight, padding=weight.shape[2] // 2)
-    return h * demodulation(weight, style).to(h.dtype)[:, :, None, None] if demodulate else h
+    if not demodulate:
+        return h
+    return h * demodulation(squared(weight) if squares is None else squares, style).to(h.dtype)[:, :, None, None]
 
 
-def demodulation(weight: Tensor, style: Tensor) -> Tensor:
+def squared(weight: Tensor) -> Tensor:
+    """sum_k w_oik^2, (i, o)."""
+    return weight.float().square().sum((2, 3)).T.contiguous()
+
+
+def demodulation(squares: Tensor, style: Tensor) -> Tensor:
     """d (n, o) of Eq. 3, in fp32, as one matrix product."""
-    with torch.autocast(weight.device.type, enabled=False):
-        return (style.float().square() @ weight.float().square().sum((2, 3)).T + 1e-8).rsqrt()
+    with torch.autocast(style.device.type, enabled=False):
+        return (style.float().square() @ squares + 1e-8).rsqrt()
 
 
 class StyledConv(nn.Module):
@@ -44,10 +54,17 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, fresh: bool) -> Tensor:
         """`fresh`: draws noise; else the same noise for every item, so that the result is a function of w."""
-        h = modulated_conv(x, self.weight * self.scale, self.affine(w), demodulate=True, double=self.double)
+        weight, squares = prepared(self, self.scaled)
+        h = modulated_conv(x, weight, self.affine(w), demodulate=True, double=self.double, squares=squares)
         noise = torch.randn(len(h), *self.noise.shape[1:], device=h.device) if fresh else self.noise
         rest = noise * self.strength + self.bias[:, None, None]                # (n | 1, outputs, h, w)
         return F.leaky_relu((h + rest.to(h.dtype)) * GAIN, SLOPE)
+
+
+    def scaled(self) -> tuple[Tensor, Tensor]:
+        """The weight at its run-time scale, and its squares."""
+        weight = (self.weight * self.scale).contiguous()
+        return weight, squared(weight)
 
 
 class ToPicture(nn.Module):

@@ -5,21 +5,24 @@ torch's own operators, so derivatives of derivatives come with them; which form 
 convolution, but in bf16 torch has no quick strided one, so there doubling repeats pixels first and halving is done in fp32.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def kernel(like: Tensor, taps: tuple[float, ...]) -> Tensor:
-    """The outer product of taps with themselves, summing to 1, once for every channel of (n, c, h, w): (c, 1, k, k)."""
-    line = torch.tensor(taps, dtype=torch.float32, device=like.device) / sum(taps)
-    return torch.outer(line, line).to(like.dtype).expand(like.shape[1], 1, -1, -1).contiguous()
+@lru_cache(maxsize=256)
+def kernel(taps: tuple[float, ...], gain: float, channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The outer product of taps with themselves, summing to `gain`, once for every channel: (c, 1, k, k)."""
+    line = torch.tensor(taps, dtype=torch.float32, device=device) / sum(taps)
+    return (gain * torch.outer(line, line)).to(dtype).expand(channels, 1, -1, -1).contiguous()
 
 
-def depthwise(x: Tensor, taps: tuple[float, ...], stride: int, padding: int) -> Tensor:
+def depthwise(x: Tensor, taps: tuple[float, ...], stride: int, padding: int, gain: float = 1.0) -> Tensor:
     """Every channel through the filter."""
     with torch.autocast(x.device.type, enabled=False):
-        return F.conv2d(x, kernel(x, taps), stride=stride, padding=padding, groups=x.shape[1])
+        return F.conv2d(x, kernel(taps, gain, x.shape[1], x.dtype, x.device), stride=stride, padding=padding, groups=x.shape[1])
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -27,7 +30,7 @@ def doubled(x: Tensor) -> Tensor:
     if x.dtype != torch.float32:
         return depthwise(F.interpolate(x, scale_factor=2), (1, 2, 1), 1, 1)
     with torch.autocast(x.device.type, enabled=False):
-        return F.conv_transpose2d(x, 4 * kernel(x, (1, 3, 3, 1)), stride=2, padding=1, groups=x.shape[1])
+        return F.conv_transpose2d(x, kernel((1, 3, 3, 1), 4.0, x.shape[1], x.dtype, x.device), stride=2, padding=1, groups=x.shape[1])
 
 
 def halved(x: Tensor) -> Tensor:
@@ -37,8 +40,8 @@ def halved(x: Tensor) -> Tensor:
 
 def doubling_conv(x: Tensor, weight: Tensor) -> Tensor:
     """Zeros between the pixels, a 3x3 convolution, the filter: (n, i, h, w), (o, i, 3, 3) -> (n, o, 2h, 2w)."""
-    h = F.conv_transpose2d(x, 4 * weight.transpose(0, 1), stride=2)                     # (n, o, 2h + 1, 2w + 1)
-    return depthwise(h, (1, 3, 3, 1), 1, 1)
+    h = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)                         # (n, o, 2h + 1, 2w + 1)
+    return depthwise(h, (1, 3, 3, 1), 1, 1, gain=4.0)
 
 
 def halving_conv(x: Tensor, weight: Tensor) -> Tensor:

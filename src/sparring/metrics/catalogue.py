@@ -15,7 +15,7 @@ class Metric:
     name: str
     better: Literal["lower", "higher", "floor"]
     """which way is better; `floor`: the nearer to the value of held-out real items"""
-    control: Literal["damaged", "collapsed", "mislabelled", "copied"]
+    control: Literal["damaged", "collapsed", "mislabelled", "copied", "its own"]
     """the spoilt items that this metric must notice"""
     views: tuple[str, ...] = ()
     """roles of the extractors it looks through: own, numbers, efficientnet, inception"""
@@ -23,6 +23,8 @@ class Metric:
     """labels: asked for with each item; classifier: an own extractor that sees them; modes: a known mixture; points: no pictures"""
     against: Literal["reference", "training"] = "reference"
     """what items are compared with: the random sample of training items, or all of them"""
+    of: Literal["items", "game"] = "items"
+    """what it asks: sets of items, or the game itself (metrics/probing.py), which is slower and is done when it is asked for by name"""
     least: int = 2
     """fewest items that every set must have"""
     implementation: str = ""
@@ -72,6 +74,12 @@ METRICS = {metric.name: metric for metric in (
            implementation="kid", about="kid on ImageNet features (EfficientNet-Lite0)"),
     Metric("fid", "lower", "damaged", ("inception",), least=8, source=HEUSEL, implementation="fd",
            about="fd on the published Inception-v3: comparable with papers"),
+    Metric("ppl", "lower", "its own", of="game", source="Karras et al. 2018, https://arxiv.org/abs/1812.04948",
+           about="perceptual path length: how much items change for a small step of the latent"),
+    Metric("gap", "lower", "its own", of="game", source="train and held-out logits, Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 2",
+           about="how much surer the discriminator is of training items than of held-out ones, in deviations"),
+    Metric("gan_train", "higher", "its own", of="game", source="GAN-train of Shmelkov et al. 2018, https://arxiv.org/abs/1807.09499",
+           about="accuracy on real items of a classifier that learnt from generated ones"),
     Metric("modes", "higher", "collapsed", needs=("modes",), source=PACGAN,
            about="modes of the mixture with at least one point within 3 sigma"),
     Metric("hq", "higher", "damaged", needs=("modes",), source=PACGAN,

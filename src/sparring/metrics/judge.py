@@ -140,6 +140,8 @@ class Judge:
 
     def _require(self, metric: Metric, judged: Items) -> None:
         """NotComputable when something that the metric needs is not there."""
+        if metric.of == "game":
+            raise NotComputable("asks the game itself: measure the run with this metric by name")
         for role in metric.views:
             if role not in self.extractors:
                 raise NotComputable(ABSENT.get(role, f"needs an extractor in the role {role!r}"))

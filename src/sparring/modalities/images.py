@@ -177,7 +177,8 @@ class ImageCodec(Codec):
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "codec.json", {"encoding": dump(self.encoding), "labels": list(self.space.labels), "why": self.why, "attributes": dump(self.space.attributes)})
+        told = {"labels": list(self.space.labels), "attributes": dump(self.space.attributes)}
+        write_json(folder / "codec.json", {"encoding": dump(self.encoding), **told, "why": self.why})
 
     @classmethod
     def load(cls, folder: Path) -> "ImageCodec":

@@ -185,7 +185,8 @@ def projected(facts: Facts) -> Configuration:
     adam = Adam(lr=constant(2e-4), beta1=0.0, beta2=constant(0.99))
     augmentation = DiffAugment(colour=facts.space.shape[0] >= 3, flips=facts.mirrors)
     game = ProjectedGAN(
-        noise=128, side=side, mixing=16 if small else 32, ema=EMA(half_life=constant(20_000)), augmentation=augmentation, condition_strength=condition_strength(facts),
+        noise=128, side=side, mixing=16 if small else 32, ema=EMA(half_life=constant(20_000)), augmentation=augmentation,
+        condition_strength=condition_strength(facts),
         generator=generator, generator_optimizer=adam, discriminator_optimizer=adam,
     )  # fmt: skip
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=10_000)

@@ -234,7 +234,8 @@ def directions(
         effects.append(finding.effect(game, direction, lambda x: seen(x).softmax(1), names) if has_labels else {"direction": direction.name})
     write_tensors(out / "directions.safetensors", {d.name: d.vector for d in found})
     files.write_json(out / "effects.json", effects)
-    return {"files": [*paths, str(out / "directions.safetensors"), str(out / "effects.json")], "how": how, "space": which, "extractor": extractor.name,
+    written = [*paths, str(out / "directions.safetensors"), str(out / "effects.json")]
+    return {"files": written, "how": how, "space": which, "extractor": extractor.name,
             "from -3 to +3 deviations, mean of 64 items": effects}  # fmt: skip
 
 

@@ -200,13 +200,9 @@ def verdicts(material: Material) -> str:
         raise UserError("nothing is held out to ask the discriminator about")
     real = material.some(material.shown_part, VERDICTS, "verdicts")
     made = fakes(run.data, run.game, len(real["x"]), SEED)
-    scores = [_scores(material, batch).double() for batch in (real, made)]
+    scores = [score_items(run.game, run.codec, batch).double() for batch in (real, made)]
     chart, words = (_sure if run.calibration.scale > 0 else _at_a_loss)(material, run.calibration, *scores)
     return f'<div class="charts">{chart}<div class="words">{words}{_ranking(material, *scores)}</div></div>'
-
-
-def _scores(material: Material, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    return score_items(material.run.game, material.run.codec, batch if material.told else {"x": batch["x"]})
 
 
 def _sure(material: Material, calibration: Calibration, real: torch.Tensor, made: torch.Tensor) -> tuple[str, str]:

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from sparring.base.errors import UserError, nearest
 from sparring.latents.space import items, truncate
+from sparring.metrics.catalogue import named
+from sparring.metrics.items import NotComputable
+from sparring.metrics.probing import measure
 from sparring.modalities.kinds import load_codec
 from sparring.modalities.source import Codec
 from sparring.modalities.split import Split
@@ -25,6 +28,7 @@ from sparring.runs.data import Data, reopen
 from sparring.runs.folder import Folder
 from sparring.runs.judging import FEWEST, fakes, judge_for, mean_skill, tells
 from sparring.runs.playing import score_items
+from sparring.runs.probing import subject
 
 
 class Run:
@@ -226,6 +230,12 @@ class Run:
                 raise UserError(f"{held.text} has {len(held.rows['test'])} held-out items, measuring needs at least {FEWEST}: give more with --data")
             with torch.no_grad():
                 document = judge.judge(fakes(held, self.game, judge.n, seed))
+            for metric in (m for m in named(metrics) if m.of == "game"):
+                try:
+                    document["metrics"][metric.name] = measure(metric.name, subject(held, self.game, judge.extractors["own"]), judge.n)
+                    document["skipped"].pop(metric.name, None)
+                except NotComputable as reason:
+                    document["skipped"][metric.name] = str(reason)
         return {"run": str(self.path), "data": held.text, "checkpoint": self.checkpoint.name, **document, "skill": mean_skill(document["metrics"])}
 
     def doctor(self) -> dict[str, Any]:
