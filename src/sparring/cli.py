@@ -481,6 +481,7 @@ def measure_lines(document):
 
 def _add_compare(parser):
     parser.add_argument("runs", metavar="RUN", nargs="+")
+    parser.add_argument("--grid", type=Path, metavar="FILE", help="a picture of every run's samples beside real ones")
     _json(parser)
 
 
@@ -495,9 +496,10 @@ def _compare(options):
         for name in names:
             cells = [run["metrics"].get(name, {}) for run in runs]
             table.append([name, *(_number(c.get("value", "-")) for c in cells), _number(cells[0].get("floor", ""))])
-        return [f"on {document['data']}, n = {runs[0]['n']:,}", *_table(table)]
+        drawn = [document["picture"]] if "picture" in document else []
+        return [f"on {document['data']}, n = {runs[0]['n']:,}", *_table(table), *drawn]
 
-    _emit(options, compare(options.runs), lines)
+    _emit(options, compare(options.runs, options.grid), lines)
 
 
 def _add_doctor(parser):

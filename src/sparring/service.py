@@ -1,22 +1,20 @@
 """The public functions behind `import sparring`, the command line and the studio: typed, and without a terminal's habits."""
 
-import contextlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sparring.recipes  # noqa: F401 - registers
-from sparring.base import devices, files, ranks
+from sparring.base import devices, files
 from sparring.base.errors import UserError, nearest
-from sparring.base.settings import Row, dump, load, override, read, rows
-from sparring.base.space import ImageSpace, PointSpace, Space
-from sparring.recipes.recipe import RECIPES, Configuration, Facts, Recipe, configure, find
+from sparring.base.settings import Row, dump, rows
+from sparring.recipes.recipe import RECIPES, Configuration, Facts, configure, find
+from sparring.runs.planning import carry_out, check_length, conclude, example_space, gather, plan
 
 if TYPE_CHECKING:
-    from sparring.runs.data import Data
     from sparring.runs.progress import Display
     from sparring.runs.run import Run
 
@@ -43,13 +41,6 @@ def catalogue(what: str = "recipes") -> list[dict[str, Any]]:
 
         return [{"name": m.name, "better": m.better, "summary": m.about, "source": m.source} for m in METRICS.values()]
     raise UserError(f"there is no catalogue of {what!r}: recipes, games, data or metrics")
-
-
-def example_space(recipe: Recipe) -> Space:
-    """The space that `show` and `--help` assume when no data are given."""
-    if "images" in recipe.modalities:
-        return ImageSpace(shape=(1, 28, 28), labels=tuple("0123456789") if recipe.labelled or recipe.name == "dcgan" else ())
-    return PointSpace(shape=(2,))
 
 
 def show(recipe_name: str, data: str | None = None) -> dict[str, Any]:
@@ -93,201 +84,7 @@ def inspect(data: str) -> dict[str, Any]:
     return {"data": full, **source.describe(), "split": {"train": len(source) - validation - test, "validation": validation, "test": test}}
 
 
-def gather(text: str, recipe: Recipe, encoding: Mapping[str, Any] | None = None) -> tuple[Facts, Any, str, Any]:
-    """(facts, source, full name, codec) of data for a recipe; `encoding` overrides parts of the default encoding."""
-    from sparring.modalities.kinds import fit
-    from sparring.modalities.settings import Encoding
-    from sparring.runs.data import open_
-
-    full, source = open_(text)
-    if source.kind not in recipe.modalities:
-        raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, and {text} holds {source.kind}")
-    wanted = Encoding.named(source.kind)()
-    if encoding:
-        wanted = override(wanted, dict(encoding))
-    codec = fit(source, wanted)
-    import numpy as np
-
-    counts = tuple(int(c) for c in np.bincount(source.labels, minlength=len(source.classes))) if source.labels is not None else ()
-    return Facts(codec.space, len(source), counts, **codec.facts(source)), source, full, codec
-
-
 # ---- training
-
-
-@dataclass
-class Plan:
-    """A training that is ready to start: everything resolved, nothing written."""
-
-    recipe: Recipe
-    configuration: Configuration
-    why: dict[str, str]
-    data: "Data"
-    seed: int
-    path: Path
-    numbered: bool
-    """whether the path was chosen here: the next number is as good"""
-
-    def describe(self) -> dict[str, Any]:
-        """What `--dry-run` prints."""
-        import torch
-
-        with torch.device("meta"):
-            game = self.configuration.game.build(space=self.data.codec.space)
-        players = {name: sum(p.numel() for p in player.parameters()) for name, player in game.players().items()}
-        state = sum(p.numel() * 4 for p in game.parameters()) + sum(8 * n for n in players.values())
-        held = sum(t.numel() * t.element_size() for t in self.data.part("train").values())
-        return {
-            "recipe": self.recipe.name, "run": str(self.path), "data": self.data.text, "seed": self.seed, "rounds": self.configuration.rounds,
-            "items": self.configuration.rounds * self.configuration.batch, "configuration": dump(self.configuration), "derived": self.why,
-            "parameters": players, "memory": {"weights and moments, bytes": state, "data, bytes": held},
-        }  # fmt: skip
-
-
-def plan(
-    recipe_name: str,
-    data: str,
-    *,
-    run: str | Path | None = None,
-    rounds: int | None = None,
-    seed: int = 0,
-    settings: Mapping[str, Any] | None = None,
-    config: str | Path | None = None,
-    device: str | None = None,
-) -> Plan:
-    """Resolves a training: the recipe's configuration for these data, then the file `config`, then `settings` (dotted paths), then
-    what is still `auto`. Raises UserError for anything wrong before anything is written."""
-    import torch
-
-    from sparring.metrics.catalogue import named
-    from sparring.modalities.settings import Encoding
-    from sparring.runs.data import prepare
-    from sparring.runs.folder import claim, new_run_path
-
-    recipe = find(recipe_name)
-    settings = dict(settings or {})
-    from_file = _configuration_part(read(Path(config))) if config else None
-    check_names(recipe, settings, from_file, str(config))
-    encoding = {k.removeprefix("encoding."): v for k, v in _flat(from_file.get("encoding", {}) if from_file else {}).items()}
-    names = {field for kind in recipe.modalities for field in Encoding.named(kind).model_fields}       # --resolution for --encoding.resolution
-    encoding |= {k.removeprefix("encoding."): v for k, v in settings.items() if k.startswith("encoding.") or k in names}
-    facts, source, full, codec = gather(data, recipe, encoding)
-    configuration = configure(recipe, facts)
-    if from_file:
-        configuration = load(Configuration, _merged(dump(configuration), from_file), str(config))
-    changes = settings | ({"hardware.device": device} if device else {}) | ({"rounds": rounds} if rounds is not None else {})
-    configuration = override(configuration, changes)
-    named(configuration.watching.metrics)
-    hardware, why = devices.resolve(configuration.hardware, pictures=isinstance(facts.space, ImageSpace))
-    torch.set_num_threads(hardware.threads)
-    why = {f"hardware.{k}": v for k, v in why.items()} | {f"encoding.{k}": v for k, v in getattr(codec, "why", {}).items()}
-    configuration = configuration.model_copy(update={"hardware": hardware, "encoding": codec.encoding})
-    prepared = prepare(full, source, codec, configuration.split)
-    path = Path(run) if run is not None else new_run_path(Path("runs"), recipe.name, source.name)
-    claim(path)
-    return Plan(recipe, configuration, why, prepared, seed, path, numbered=run is None)
-
-
-def check_names(recipe: Recipe, settings: Mapping[str, Any], from_file: Mapping | None, name: str) -> None:
-    """Unknown settings are refused before data are read, on the recipe's example."""
-    configuration = configure(recipe, Facts(example_space(recipe)))
-    if from_file:
-        configuration = load(Configuration, _merged(dump(configuration), from_file), name)
-    from sparring.modalities.settings import Encoding
-
-    for kind in recipe.modalities:
-        try:
-            override(configuration.model_copy(update={"encoding": Encoding.named(kind)()}), dict(settings))
-            return
-        except UserError as error:
-            problem = error
-    raise problem
-
-
-def _configuration_part(document: dict) -> dict:
-    """A run's recipe.json and `show --json` hold the configuration inside; a plain file is one."""
-    return document["configuration"] if isinstance(document.get("configuration"), dict) else document
-
-
-def _merged(base: Any, above: Any) -> Any:
-    if isinstance(base, dict) and isinstance(above, dict) and above.get("kind", base.get("kind")) == base.get("kind"):
-        return base | {k: _merged(base[k], v) if k in base else v for k, v in above.items()}
-    return above
-
-
-def _flat(mapping: Mapping, prefix: str = "") -> dict[str, Any]:
-    return {f"{prefix}{k}": v for k, v in mapping.items() if k != "kind"}
-
-
-def start(plan: Plan, from_run: str | Path | None = None) -> None:
-    """Makes the run folder, whole or not at all: recipe.json, data.json, codec/ and a checkpoint at round 0 (with the weights of
-    `from_run`, where it is given)."""
-    from sparring.play.checkpoint import load_fitting, save_local, save_trainer
-    from sparring.runs.data import save
-    from sparring.runs.folder import Folder, reserve
-    from sparring.runs.playing import environment, make_trainer
-
-    trainer = make_trainer(plan.configuration, plan.data, plan.seed)
-    if from_run is not None:
-        new = load_fitting(trainer.game, Folder.existing(from_run).checkpoint("best"))
-        plan.why |= {"from": f"the weights of {from_run}" + (f"; not there, or of another shape: {', '.join(new[:8])}" if new else "")}
-    if ranks.rank() == 0:
-        plan.path = reserve(plan.path, plan.numbered)
-        with _removed_on_failure(plan.path), files.new_folder(plan.path) as folder:
-            document = Folder.recipe_document(
-                plan.recipe.name, plan.configuration, plan.why, plan.seed, plan.configuration.rounds, **environment()
-            )
-            files.write_json(folder / "recipe.json", document)
-            save(plan.data, folder)
-            first = folder / "checkpoints" / "000000"
-            first.mkdir(parents=True)
-            save_trainer(trainer, first, {"seconds": 0.0, "skill": None, "best": None, "calibration": None, "events": 0})
-            save_local(trainer.game, first)
-            files.write(folder / "last", "000000\n")
-    plan.path = Path(ranks.of_leader(str(plan.path)))           # its number may have been taken meanwhile
-
-
-@contextlib.contextmanager
-def _removed_on_failure(empty: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(OSError):
-            empty.rmdir()
-        raise
-
-
-def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:
-    """How many rounds fit into `minutes` of wall time of the whole command, of which `elapsed` seconds are gone.
-
-    A rehearsal in a folder that is thrown away measures the speed of rounds and what each kind of watching costs; that is set aside.
-    """
-    import tempfile
-
-    from sparring.runs.folder import Folder
-    from sparring.runs.judging import FEWEST
-    from sparring.runs.playing import Playing, occasions
-    from sparring.runs.progress import Quiet
-
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        rehearsal = replace(plan, path=Path(folder) / "rehearsal")
-        start(rehearsal)
-        playing = Playing(Folder(rehearsal.path), plan.data, Quiet())
-        costs = playing.rehearse()
-        ending = 0.0
-        if len(plan.data.rows["test"]) >= FEWEST:
-            conclude(rehearsal.path, Quiet())              # fills the cache of real features ...
-            start_of_end = time.perf_counter()
-            conclude(rehearsal.path, Quiet())              # ... so that this one costs what the last one will
-            ending = 1.2 * (time.perf_counter() - start_of_end)
-    left = 60 * minutes - elapsed - (time.perf_counter() - began) - ending - 2.0
-    watching = {kind: seconds for kind, seconds in costs.items() if kind != "round"}
-    n = max(1, int(left / costs["round"]))
-    for _ in range(8):                                     # how often is watched depends on the length, and the length on that
-        times = occasions(plan.configuration.watching, n)
-        n = max(1, int((left - sum(times[kind] * seconds for kind, seconds in watching.items())) / costs["round"]))
-    return n
 
 
 def train(
@@ -315,52 +112,6 @@ def train(
     check_length(rounds, minutes)
     planned = plan(recipe, data, run=run, rounds=rounds, seed=seed, settings=settings, config=config, device=device)
     return carry_out(planned, minutes=minutes, began=began, from_run=from_run, display=display)
-
-
-def check_length(rounds: int | None, minutes: float | None) -> None:
-    if rounds is not None and rounds < 1:
-        raise UserError("--rounds must be at least 1")
-    if minutes is not None and not 0 < minutes < float("inf"):
-        raise UserError("--minutes must be above 0")
-
-
-def carry_out(planned: Plan, *, minutes: float | None, began: float, from_run: str | Path | None = None, display: "Display | None" = None) -> "Run":
-    """Starts a plan and plays it to its end."""
-    if minutes is not None and ranks.world() > 1:             # each would measure a speed of its own
-        raise UserError("--minutes is for a training on one process, this is one of several: give --rounds")
-    from sparring.runs.folder import Folder
-    from sparring.runs.playing import Playing
-    from sparring.runs.progress import Quiet
-
-    display = display or Quiet()
-    if minutes is not None:
-        n = rounds_for(planned, minutes, time.perf_counter() - began)
-        planned.configuration = planned.configuration.model_copy(update={"rounds": n})
-        display.note(f"{minutes:g} minutes are about --rounds {n}")
-    for problem in planned.data.source.problems:
-        display.warn(problem)
-    start(planned, from_run)
-    display.note(f"run folder {planned.path}")
-    display.begin(planned.configuration.rounds, 0)
-    Playing(Folder(planned.path), planned.data, display).play()
-    return conclude(planned.path, display)
-
-
-def conclude(path: Path, display: "Display") -> "Run":
-    """Measures the finished run on its test part and writes measure.json, the report and the card."""
-    from sparring.runs.judging import FEWEST
-    from sparring.runs.run import Run
-
-    run = Run(path)
-    if ranks.rank() == 0:
-        if len(run.data.rows["test"]) >= FEWEST:
-            measured = run.measure(metrics=run.configuration.watching.metrics)
-            files.write_json(path / "measure.json", measured)
-            for name, entry in measured["metrics"].items():
-                floor = f"  (real items {entry['floor']:.4g})" if "floor" in entry else ""
-                display.note(f"  {name:15} {entry['value']:.4g}{floor}")
-        display.note(f"report {run.report()}")
-    return run
 
 
 def resume(
@@ -466,9 +217,12 @@ def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: 
     return {"run": None, "samples": made_full, "data": full, **judge.judge(codec.encode(made))}
 
 
-def compare(paths: Iterable[str | Path]) -> dict[str, Any]:
+def compare(paths: Iterable[str | Path], picture: str | Path | None = None) -> dict[str, Any]:
     """Runs side by side, judged on the same data (those of the first) by the same protocol: all on the smallest of their test parts,
-    since metrics of unequal numbers of items cannot be compared. Its items are in every run's test part, where the data are the same."""
+    since metrics of unequal numbers of items cannot be compared. Its items are in every run's test part, where the data are the same.
+
+    picture: a file to draw every run's samples in, a column a run, with real held-out items as the last column.
+    """
     from sparring.modalities.split import held_out
 
     runs = [load_run(p) for p in paths]
@@ -484,7 +238,30 @@ def compare(paths: Iterable[str | Path]) -> dict[str, Any]:
         | {"recipe": run.folder.recipe()["recipe"], "rounds": run.status["round"], "verdict": run.doctor()["verdict"]}
         for run in runs
     ]
-    return {"data": data, "runs": found}
+    drawn = {"picture": side_by_side(runs, Path(picture))} if picture is not None else {}
+    return {"data": data, "runs": found} | drawn
+
+
+def side_by_side(runs: "list[Run]", out: Path) -> str:
+    """Samples of several runs of pictures as one file."""
+    import numpy as np
+
+    from sparring.modalities.images import grid
+    from sparring.runs.explore import pictures, write_picture
+
+    each, columns = 50, []
+    for run in runs:
+        pictures(run)
+        names = run.codec.space.labels if run.game.conditional else ()
+        columns.append(run.sample(each, seed=0, label=[names[i * len(names) // each] for i in range(each)] if names else None))
+    test = runs[0].data.part("test")
+    rows = test["y"].argsort(stable=True) if "y" in test and test["y"].ndim == 1 else np.arange(len(test["x"]))
+    chosen = rows[np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int)]
+    columns.append(runs[0].codec.decode(runs[0].codec.expand({"x": test["x"][chosen]})["x"]))
+    sheets = [grid(column, np.arange(len(column)) // 5) for column in columns]
+    height = max(sheet.shape[0] for sheet in sheets)
+    padded = [np.pad(s, ((0, height - s.shape[0]), (0, 24)) + ((0, 0),) * (s.ndim - 2), constant_values=255) for s in sheets]
+    return write_picture(np.concatenate(padded, 1), out)
 
 
 def machine() -> dict[str, Any]:

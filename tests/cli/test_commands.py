@@ -35,7 +35,7 @@ def loaded(path):
 # ---- the catalogue
 
 
-@pytest.mark.parametrize("what, name", [("recipes", "dcgan"), ("games", "cgan"), ("data", "digits"), ("metrics", "coverage")])
+@pytest.mark.parametrize("what, name", [("recipes", "dcgan"), ("games", "stylegan2"), ("data", "digits"), ("metrics", "coverage")])
 def test_list(what, name, call, document):
     assert name in [entry["name"] for entry in document("list", what)]
     assert any(line.startswith(name) for line in call("list", what).out.splitlines())

@@ -205,3 +205,21 @@ def test_fine_tuning_takes_what_fits(data, styled_run, call, tmp_path):
     a, b = (r.game.generator.synthesis.constant for r in (old, new))
     assert (a - b).abs().max() < 0.1 and len(new.codec.space.labels) == 2
     assert "embedding" in json.loads((tmp_path / "tuned" / "recipe.json").read_text())["why"]["from"]
+
+
+def test_compare_draws_samples_side_by_side(digits_run, styled_run, call, tmp_path):
+    outcome = call("compare", digits_run, styled_run, "--grid", tmp_path / "both.png", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["picture"] == str(tmp_path / "both.png")
+    with Image.open(tmp_path / "both.png") as picture:
+        assert picture.width > 2 * picture.height / 3                               # three columns of five pictures
+
+
+def test_labels_with_few_items_are_named(data, call, tmp_path):
+    folder = tmp_path / "rare"
+    for label, n in (("many", 40), ("rare", 4)):
+        (folder / label).mkdir(parents=True)
+        for i in range(n):
+            Image.fromarray(np.random.default_rng(i).integers(0, 256, (8, 8), dtype=np.uint8)).save(folder / label / f"{i}.png")
+    outcome = call("train", "dcgan", "--data", folder, "--rounds", "1", "--watching.judge", "0", *SMALL_DCGAN, "--run", "run")
+    assert outcome.code == 0 and "fewer than 20 training items of rare" in outcome.err

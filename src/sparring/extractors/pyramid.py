@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sparring.extractors.efficientnet import EfficientNetLite0, colour
+from sparring.layers.precision import unchanged
 
 ENDS = (2, 4, 10, 15)
 """the last block before each further halving, and the last of all: strides 4, 8, 16, 32"""
@@ -59,5 +60,5 @@ class Block(nn.Module):
 
     def strided(self, h: Tensor) -> Tensor:
         """In fp32: in bf16 the derivative of a strided depthwise convolution takes ten times as long."""
-        with torch.autocast(h.device.type, enabled=False):
+        with unchanged(h):
             return self.depthwise(h.float()).to(h.dtype)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparring.layers.equalized import GAIN, SLOPE, Linear, prepared
+from sparring.layers.precision import unchanged
 from sparring.layers.resampling import doubling_conv
 
 
@@ -36,7 +37,7 @@ def squared(weight: Tensor) -> Tensor:
 
 def demodulation(squares: Tensor, style: Tensor) -> Tensor:
     """d (n, o) of Eq. 3, in fp32, as one matrix product."""
-    with torch.autocast(style.device.type, enabled=False):
+    with unchanged(style):
         return (style.float().square() @ squares + 1e-8).rsqrt()
 
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sparring.layers.precision import unchanged
+
 
 @lru_cache(maxsize=256)
 def kernel(taps: tuple[float, ...], gain: float, channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -21,7 +23,7 @@ def kernel(taps: tuple[float, ...], gain: float, channels: int, dtype: torch.dty
 
 def depthwise(x: Tensor, taps: tuple[float, ...], stride: int, padding: int, gain: float = 1.0) -> Tensor:
     """Every channel through the filter."""
-    with torch.autocast(x.device.type, enabled=False):
+    with unchanged(x):
         return F.conv2d(x, kernel(taps, gain, x.shape[1], x.dtype, x.device), stride=stride, padding=padding, groups=x.shape[1])
 
 
@@ -29,7 +31,7 @@ def doubled(x: Tensor) -> Tensor:
     """(n, c, h, w) -> (n, c, 2h, 2w): zeros between the pixels, [1, 3, 3, 1] / 4 both ways. That is [1, 1] * [1, 2, 1]: repeat, smooth."""
     if x.dtype != torch.float32:
         return depthwise(F.interpolate(x, scale_factor=2), (1, 2, 1), 1, 1)
-    with torch.autocast(x.device.type, enabled=False):
+    with unchanged(x):
         return F.conv_transpose2d(x, kernel((1, 3, 3, 1), 4.0, x.shape[1], x.dtype, x.device), stride=2, padding=1, groups=x.shape[1])
 
 

@@ -1,0 +1,108 @@
+"""50,000 small JPEGs in nested folders: how quickly a collection is read the first time, beside Pillow alone on as many processes, and how
+soon the first round begins the second time.
+
+    python -m benchmarks.decode [--pictures 50000] [--side 64] [--processes 2] [--out benchmarks/results/decode.json]
+
+`inspect` decodes every picture whole and hashes its pixels; the first `train` decodes again, to the size of the games, into a cached array.
+Pillow alone: the same processes, open and load, nothing kept. The cache is an empty folder. The second start is timed inside the process
+that trains, from before `import sparring` to the first round, and beside the time that `import torch` takes in another.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.machine import write_result
+
+TRAIN = """
+import time; start = time.perf_counter()
+import sparring
+from sparring.play import trainer
+first = trainer.Trainer.play_round
+def begin(self):
+    print("BEGUN", time.perf_counter() - start, flush=True)
+    trainer.Trainer.play_round = first
+    first(self)
+trainer.Trainer.play_round = begin
+sparring.train("dcgan", DATA, run=RUN, rounds=1, settings={"watching.judge": 0, "watching.preview": 0, "hardware.threads": 1,
+               "conditional": False, "generator.width": 8, "discriminator.width": 8})
+"""
+TORCH = "import time; start = time.perf_counter(); import torch; print('BEGUN', time.perf_counter() - start)"
+
+
+def write(job: tuple[str, int, int, int]) -> None:
+    """One folder of pictures: smooth colours and noise, which compress as photographs do."""
+    folder, first, count, side = job
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(first)
+    for i in range(first, first + count):
+        small = draw.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+        noise = draw.normal(0, 12, (side, side, 3))
+        pixels = np.asarray(Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC)) + noise
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"{folder}/{i:06d}.jpg", quality=88)
+
+
+def load(paths: list[str]) -> int:
+    for path in paths:
+        with Image.open(path) as picture:
+            picture.load()
+    return len(paths)
+
+
+def seconds(work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def begun(code: str, environment: dict) -> float:
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    return next(float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("BEGUN"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pictures", type=int, default=50_000)
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--out", default="benchmarks/results/decode.json")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as root, ProcessPoolExecutor(options.processes) as pool:
+        each = 500
+        jobs = [(f"{root}/data/{i // 10:02d}/{i % 10}", i * each, each, options.side) for i in range(options.pictures // each)]
+        list(pool.map(write, jobs))
+        paths = sorted(str(p) for p in Path(root, "data").rglob("*.jpg"))
+        chunks = [paths[i : i + 64] for i in range(0, len(paths), 64)]
+        list(pool.map(load, chunks))                                        # the files are in the system's cache for everyone
+        pillow = statistics.median(seconds(lambda: list(pool.map(load, chunks))) for _ in range(3))
+        environment = os.environ | {"SPARRING_CACHE": f"{root}/cache", "OMP_NUM_THREADS": "1"}
+        sparring = [sys.executable, "-m", "sparring"]
+        inspect = lambda: subprocess.run([*sparring, "inspect", f"{root}/data"], env=environment, stdout=subprocess.DEVNULL, check=True)
+        first, again = seconds(inspect), seconds(inspect)
+        code = lambda i: TRAIN.replace("DATA", repr(f"{root}/data")).replace("RUN", repr(f"{root}/run{i}"))
+        one = begun(code(0), environment)
+        two = [begun(code(i), environment) for i in (1, 2, 3)]
+        torch = statistics.median(begun(TORCH, environment) for _ in range(3))
+    rate = lambda s: round(len(paths) / s)
+    write_result(options.out, {
+        "pictures": len(paths), "side": options.side, "processes": options.processes, "pillow alone, pictures a second": rate(pillow),
+        "inspect, pictures a second (whole command)": rate(first), "share of pillow's speed": round(pillow / first, 3),
+        "inspect again, seconds": round(again, 2), "first train, seconds to the first round": round(one, 2),
+        "first train's decoding, pictures a second": rate(one - statistics.median(two)),
+        "its share of pillow's speed": round(pillow / (one - statistics.median(two)), 3),
+        "second train, seconds to the first round": [round(s, 2) for s in two], "import torch, seconds": round(torch, 2),
+        "second train beyond torch's import, seconds": round(statistics.median(two) - torch, 2),
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
