@@ -19,7 +19,7 @@ def settings(recipe: str):
 def test_a_new_kind_keeps_what_both_have():
     """`--game.kind gan` of another game keeps the optimizers and the average, and `--penalty.kind r1` keeps gamma."""
     plain, big, told = override(settings("biggan"), {"game.kind": "gan"}).game, settings("biggan").game, settings("dcgan").game
-    assert plain.kind == "gan" and (plain.generator_optimizer, plain.ema) == (big.generator_optimizer, big.ema) != (told.generator_optimizer, told.ema)
+    assert plain.kind == "gan" and (plain.generator_optimizer, plain.ema) == (big.generator_optimizer, big.ema)
     assert (plain.objective, plain.penalty.kind) == ("relativistic", "r1+r2")
     assert override(settings("dcgan"), {"penalty.kind": "r1"}).game.penalty.gamma == told.penalty.gamma
 

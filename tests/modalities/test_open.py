@@ -129,7 +129,13 @@ def test_wrong_label_files_are_explained(tmp_path):
         (tmp_path / "labels.csv").write_text(text)
         wrong(tmp_path, "labels.csv", *words)
     (tmp_path / "labels.csv").unlink()
-    for text, words in {"{": "cannot read", "[1, 2]": "not understood", '{"a.png": [1, 0], "b.png": 1}': "some pictures have a label", '{"a.png": null}': "None", "null": "gives no"}.items():
+    for text, words in {
+        "{": "cannot read",
+        "[1, 2]": "not understood",
+        '{"a.png": [1, 0], "b.png": 1}': "some pictures have a label",
+        '{"a.png": null}': "None",
+        "null": "gives no",
+    }.items():
         (tmp_path / "labels.json").write_text(text)
         wrong(tmp_path, "labels.json", words)
 
