@@ -99,9 +99,9 @@ def main() -> None:
     extractor = own_extractor(run)
     facts = {"recipe": run.folder.recipe()["recipe"], "data": run.data.source.name, "rounds": run.status["round"], "extractor": extractor.name,
              "extractor's accuracy": extractor.test_accuracy}  # fmt: skip
-    write_result(options.out, facts | {
-        "mixing": mixing(run, extractor.classify, options.pairs), "projection": projection(run, extractor, options.pictures, options.steps, options.sheet),
-    })  # fmt: skip
+    mixed = mixing(run, extractor.classify, options.pairs)
+    projected = projection(run, extractor, options.pictures, options.steps, options.sheet)
+    write_result(options.out, facts | {"mixing": mixed, "projection": projected})
 
 
 if __name__ == "__main__":
