@@ -35,7 +35,7 @@ ATTEMPTS = 4
 """roll-backs before the run gives up"""
 TOLERANCE = 0.01
 """how far below the highest mean skill a later checkpoint may be and still become the best: a small measurement is not surer than that"""
-VERDICTS = 256
+VERDICTS = 128
 """held-out and generated items that the discriminator is asked about at a tick"""
 PER_LABEL = 10
 """items of each label in a preview"""
