@@ -1,13 +1,15 @@
 """StyleGAN2's operators, training and generator beside the same networks written as the reference writes them, in one process.
 
-    python -m benchmarks.operators [--side 64] [--batch 32] [--pairs 12] [--threads N] [--compile] [--out benchmarks/results/operators.json]
+    python -m benchmarks.operators [--side 64] [--batch 32] [--base 1024 --width 128 --style 128] [--pairs 12] [--threads N] [--compile]
+                                   [--out benchmarks/results/operators.json]
 
 reference   every item has a weight of its own in a grouped convolution; filters run over zeros that are put between pixels (pad, reshape, full
             convolution, throw away); noise, bias, activation and gain are passes of their own; fp32, contiguous, unfused Adam; the
             discriminator's gradients are computed, and thrown away, in the generator's step
 ours        the recipe's defaults
 Same networks, weights, objective, lazy R1 (16) and path length (4), batch and order of play. Blocks of 16 rounds take turns; medians and
-quartiles of the ratios are printed. The generator row is one picture at a time.
+quartiles of the ratios are printed. The generator row is one picture at a time. The recipe's networks for small pictures have --base 1024 --width
+128 --style 128, those published for 64 px 16384, 512 and 512.
 """
 
 import argparse
@@ -22,8 +24,8 @@ from torch import Tensor
 
 from benchmarks.machine import write_result
 from sparring.base.devices import Hardware, precision, resolve
+from sparring.base.settings import override
 from sparring.base.space import ImageSpace
-from sparring.games.settings import NoAugmentation
 from sparring.layers import equalized, modulation, resampling
 from sparring.networks import stylegan2
 from sparring.play.stream import Stream
@@ -110,9 +112,13 @@ def reference_form():
 # ---- training
 
 
+SIZES = {"base": 1024, "width": 128, "style": 128}
+
+
 def configuration(side: int, batch: int):
     made = recipe(Facts(ImageSpace(shape=(3, side, side)), count=10**6))
-    return made.model_copy(update={"batch": batch, "game": made.game.model_copy(update={"augmentation": NoAugmentation()})})
+    sized = {f"{network}.{name}": value for network in ("generator", "discriminator") for name, value in SIZES.items()}
+    return override(made, sized | {"batch": batch, "augmentation.kind": "none", "noise": SIZES["style"]})
 
 
 def pictures(side: int) -> Tensor:
@@ -246,11 +252,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--batch", type=int, default=32)
+    for name, value in SIZES.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--out", default="benchmarks/results/operators.json")
     options = parser.parse_args()
+    SIZES.update({name: getattr(options, name) for name in SIZES})
     hardware, why = resolve(Hardware(threads=options.threads or "auto"), pictures=True)
     torch.set_num_threads(hardware.threads)
     autocast = precision(hardware)
@@ -259,7 +268,7 @@ def main() -> None:
     training = ratios(ours.play, theirs.play, options.pairs)
     per = {name: round(ROUNDS * options.batch / s, 1) for name, s in training["median seconds"].items()}
     write_result(options.out, {
-        "hardware": hardware.model_dump(), "why": why, "side": options.side, "batch": options.batch,
+        "hardware": hardware.model_dump(), "why": why, "side": options.side, "batch": options.batch, "sizes": SIZES,
         "largest difference of the two forms, of pictures in [-1, 1], fp32": gap,
         "parameters": {name: sum(p.numel() for p in player.parameters()) for name, player in ours.trainer.players.items()},
         "training": training | {"images a second": per}, "generator, batch 1": generator(options.side, options.pairs, autocast, options.compile),
