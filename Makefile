@@ -35,6 +35,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.demo
 	$(BIN)/python -m benchmarks.mixtures
 	$(BIN)/python -m benchmarks.kill
+	$(BIN)/python -m benchmarks.operators
+	$(BIN)/python -m benchmarks.decode
 
 clean:
 	rm -rf $(VENV)

@@ -73,6 +73,18 @@ class StyleGAN2(GAN, Styles):
         self.length.lerp_(lengths.detach().mean(), self.settings.path_length.decay)
         return {"path length": self.settings.path_length.weight * (lengths - self.length.clone()).square().mean()}
 
+    def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """D's logits (n,), each item in a group with the same generated companions: a function of the item, not of who is judged beside it."""
+        mates = self.settings.discriminator.group - 1 if self.settings.discriminator.kind == "stylegan2" else 0
+        if not mates:
+            return super().score(x, label)
+        noise = self.noise(mates, seed=0).to(x.device).repeat_interleave(len(x), 0)                    # the first mate for all, the second ...
+        y = None if label is None else label.repeat(mates, *[1] * (label.ndim - 1))
+        beside = self.render(noise, y)
+        group = torch.cat([x, beside])
+        whole = None if label is None else torch.cat([label, y])
+        return self.discriminator(group, self.condition(whole))[: len(x)]
+
     # ---- styles
 
     @property

@@ -37,9 +37,10 @@ def watching(game: Game) -> Iterator[None]:
 
 
 @torch.no_grad()
-def settle(game: Game) -> None:
+def settle(game: Game, change: Callable[[Tensor], Tensor] = lambda noise: noise) -> None:
     """Makes the averaged networks' buffers fit their averaged weights: batch norm's statistics are recomputed over a
-    fixed set of noise ("standing statistics"), spectral norm gets further power steps. The game must be in eval mode."""
+    fixed set of noise ("standing statistics"), spectral norm gets further power steps. The game must be in eval mode.
+    `change`: what is done to noise before it is rendered (truncation), when items are to be made in that way."""
     averages = [m for a in game.modules() if isinstance(a, Average) for m in a.mean.modules()]
     norms = [m for m in averages if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     spectral = [m for m in averages if isinstance(m, _SpectralNorm)]
@@ -53,7 +54,7 @@ def settle(game: Game) -> None:
         m.train()
     for block in range(SETTLING_BLOCKS):
         noise = game.noise(BLOCK, seed=0, start=block * BLOCK).to(next(game.parameters()).device)
-        game.render(noise, conditions(game, BLOCK, seed=block))
+        game.render(change(noise), conditions(game, BLOCK, seed=block))
     for m, momentum in zip(norms, momenta):
         m.momentum = momentum
     for m in [*norms, *spectral]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sparring.base.errors import UserError, nearest
-from sparring.latents.space import items, truncate
+from sparring.latents.space import best_space, items, truncate, truncated_noise
 from sparring.metrics.catalogue import named
 from sparring.metrics.items import NotComputable
 from sparring.metrics.probing import measure
@@ -152,12 +152,19 @@ class Run:
             raise UserError(f"cannot make {n} samples: ask for at least 1")
         if not isinstance(self.game, Generates):
             raise UserError(f"{self.path} holds a game that does not generate")
-        return self.codec.decode(sample(self.game, n, seed, self.conditions(n, label, where, seed), start, self._render(truncation)))
-
-    def _render(self, truncation: float | None) -> Render | None:
+        y = self.conditions(n, label, where, seed)
         if truncation is None:
-            return None
+            return self.codec.decode(sample(self.game, n, seed, y, start))
+        settles = best_space(self.game) == "z"                             # batch norm must know the noise that it will see
+        if settles:
+            settle(self.game, lambda noise: truncated_noise(noise, truncation))
+        try:
+            return self.codec.decode(sample(self.game, n, seed, y, start, self._truncated(truncation)))
+        finally:
+            if settles:
+                settle(self.game)
 
+    def _truncated(self, truncation: float) -> Render:
         def render(noise: Tensor, y: Tensor | None) -> Tensor:
             latent, which = truncate(self.game, noise, y, truncation)
             return items(self.game, latent, y, which)
