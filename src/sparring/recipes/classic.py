@@ -24,8 +24,13 @@ def networks(facts: Facts) -> dict:
     shorter the waves; shorter ones than it needs make a discriminator that sees structure in noise (6 octaves spoil `grid`)."""
     if isinstance(facts.space, ImageSpace):
         return {"generator": MLPGenerator(width=512, depth=3, output="tanh"), "discriminator": MLPDiscriminator(width=512, depth=3)}
-    octaves = min(6, max(4, round(math.log2(0.3 / max(facts.detail, 1e-6)))))
+    octaves = octaves_for(facts.detail)
     return {"generator": MLPGenerator(width=128, depth=4), "discriminator": MLPDiscriminator(width=128, depth=3, octaves=octaves)}
+
+
+def octaves_for(detail: float) -> int:
+    """Of a discriminator of points: `grid` (modes of a 57th of the width) needs 4, `ring` (a 71st of it, and further apart) 5."""
+    return min(6, max(4, round(math.log2(0.3 / max(detail, 1e-6)))))
 
 
 def tiny_networks(space: Space) -> dict:
@@ -63,13 +68,15 @@ def gan(facts: Facts) -> Configuration:
     # Modes are found under a strong penalty and sharpened under a weak one. An average over moving weights makes modes too tight, so the
     # learning rate comes to rest while a quarter of the run is still to come. Less penalty at the end gives modes more of their width,
     # since what tells a tight mode from a true one is a slope of D, but below 1e-4 the modes' weights begin to sway.
-    gamma = Schedule(shape="cosine", start=1.0, end=3e-4, over=0.9)
+    # Finer modes take twice as long and end with a third of the penalty.
+    fine = octaves_for(facts.detail) > 4
+    gamma = Schedule(shape="cosine", start=1.0, end=1e-4 if fine else 3e-4, over=0.9)
     game = GAN(
         conditional=False, noise=16, penalty=Penalty(gamma=gamma, every=4), ema=EMA(half_life=constant(50_000)),
         **networks(facts), **scheduled(1e-3, 2e-5, over=0.75),
     )
     enough = {"split": enough_points(facts), "watching": Watching(items=2500)}
-    return Configuration(game=game, encoding=encoding_for(facts.space), batch=256, rounds=50_000, **enough)
+    return Configuration(game=game, encoding=encoding_for(facts.space), batch=256, rounds=100_000 if fine else 50_000, **enough)
 
 
 @recipe("cgan", task="generate", modalities=("points", "images"), papers=(MIRZA, R3GAN), labelled=True, tiny=lambda s: GAN(**tiny_networks(s)))
