@@ -29,6 +29,7 @@ def write_result(path: str, result: dict) -> None:
     arguments = list(sys.argv[1:])
     if "--out" in arguments:                       # where it was written is no part of what was run
         del arguments[(at := arguments.index("--out")) : at + 2]
+    arguments = [Path(a).name if Path(a).is_absolute() else a for a in arguments]          # nor is where the data lay
     command = " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *arguments])
     document = {"command": command, "date": datetime.date.today().isoformat(), "machine": facts(), "result": result}
     text = json.dumps(document, indent=2)
