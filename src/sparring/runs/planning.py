@@ -245,7 +245,8 @@ def carry_out(planned: Plan, *, minutes: float | None, began: float, from_run: s
         display.note(f"{minutes:g} minutes are about --rounds {n}")
     for problem in planned.data.source.problems:
         display.warn(problem)
-    if few := few_of_a_label(planned.data):
+    told = getattr(planned.configuration.game, "conditional", False)                  # a game that has no such setting is told nothing
+    if few := told and few_of_a_label(planned.data):
         display.warn(few)
     start(planned, from_run)
     display.note(f"run folder {planned.path}")
