@@ -113,6 +113,7 @@ def reference_form():
 
 
 SIZES = {"base": 1024, "width": 128, "style": 128}
+PUBLISHED = {"base": 16384, "width": 512, "style": 512}
 
 
 def configuration(side: int, batch: int):
@@ -268,12 +269,19 @@ def main() -> None:
     training = ratios(ours.play, theirs.play, options.pairs)
     per = {name: round(ROUNDS * options.batch / s, 1) for name, s in training["median seconds"].items()}
     write_result(options.out, {
-        "hardware": hardware.model_dump(), "why": why, "side": options.side, "batch": options.batch, "sizes": SIZES,
+        "hardware": hardware.model_dump(), "why": why, "side": options.side, "batch": options.batch, "sizes": {name: getattr(options, name) for name in SIZES},
         "largest difference of the two forms, of pictures in [-1, 1], fp32": gap,
         "parameters": {name: sum(p.numel() for p in player.parameters()) for name, player in ours.trainer.players.items()},
-        "training": training | {"images a second": per}, "generator, batch 1": generator(options.side, options.pairs, autocast, options.compile),
+        "training": training | {"images a second": per}, "generator, batch 1": generators(options, autocast),
         "operators": operators(options.batch, 3 * options.pairs, autocast),
     })  # fmt: skip
+
+
+def generators(options: argparse.Namespace, autocast) -> dict:
+    """These networks, and those published for 64 px."""
+    found = {"these networks": generator(options.side, options.pairs, autocast, options.compile)}
+    SIZES.update(PUBLISHED)
+    return found | {"networks as published": generator(options.side, max(2, options.pairs // 3), autocast, options.compile)}
 
 
 @torch.no_grad()
