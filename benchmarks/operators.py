@@ -269,7 +269,8 @@ def main() -> None:
     training = ratios(ours.play, theirs.play, options.pairs)
     per = {name: round(ROUNDS * options.batch / s, 1) for name, s in training["median seconds"].items()}
     write_result(options.out, {
-        "hardware": hardware.model_dump(), "why": why, "side": options.side, "batch": options.batch, "sizes": {name: getattr(options, name) for name in SIZES},
+        "hardware": hardware.model_dump(), "why": why, "side": options.side, "batch": options.batch,
+        "sizes": {name: getattr(options, name) for name in SIZES},
         "largest difference of the two forms, of pictures in [-1, 1], fp32": gap,
         "parameters": {name: sum(p.numel() for p in player.parameters()) for name, player in ours.trainer.players.items()},
         "training": training | {"images a second": per}, "generator, batch 1": generators(options, autocast),
