@@ -24,14 +24,12 @@ from PIL import Image
 from benchmarks.machine import write_result
 
 TRAIN = """
-import time; start = time.perf_counter()
+import os, time; start = time.perf_counter()
 import sparring
 from sparring.play import trainer
-first = trainer.Trainer.play_round
 def begin(self):
     print("BEGUN", time.perf_counter() - start, flush=True)
-    trainer.Trainer.play_round = first
-    first(self)
+    os._exit(0)
 trainer.Trainer.play_round = begin
 sparring.train("dcgan", DATA, run=RUN, rounds=1, settings={"watching.judge": 0, "watching.preview": 0, "hardware.threads": 1,
                "conditional": False, "generator.width": 8, "discriminator.width": 8})
