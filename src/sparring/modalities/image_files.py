@@ -60,15 +60,28 @@ class Folder(Store):
     """the one file that is meant, for a path that is a picture"""
 
     def files(self) -> list[File]:
-        found = []
-        for folder, folders, names in os.walk(self.path):
-            folders[:] = [] if self.only else [f for f in folders if _visible(f)]
-            for name in names:
-                if _visible(name) and self.only in (None, name):
-                    file = Path(folder, name)
-                    facts = file.stat() if file.exists() else file.lstat()  # a dangling link is a file that cannot be read
-                    found.append(File(file.relative_to(self.path).as_posix(), facts.st_size, facts.st_mtime_ns))
+        found: list[File] = []
+        self._collect(str(self.path), "", found)
         return sorted(found, key=lambda f: f.name)
+
+    def _collect(self, folder: str, prefix: str, found: list[File]) -> None:
+        """Plain strings: paths as objects would take longer than the pictures of a large collection."""
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:                                                     # a folder that may not be read holds nothing to be had
+            return
+        for entry in entries:
+            if not _visible(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if not self.only:
+                    self._collect(entry.path, f"{prefix}{entry.name}/", found)
+            elif self.only in (None, entry.name) and not entry.is_dir():
+                try:
+                    facts = entry.stat()
+                except OSError:
+                    facts = entry.stat(follow_symlinks=False)               # a dangling link is a file that cannot be read
+                found.append(File(prefix + entry.name, facts.st_size, facts.st_mtime_ns))
 
     def open(self, name: str) -> BinaryIO:
         return open(self.path / name, "rb")
@@ -118,7 +131,8 @@ def store_of(path: Path) -> Store:
 
 
 def is_picture(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in SUFFIXES
+    stem, dot, suffix = name.rpartition(".")
+    return bool(stem) and not stem.endswith("/") and dot + suffix.lower() in SUFFIXES
 
 
 def pictures(store: Store, files: list[File]) -> list[File]:
@@ -168,7 +182,8 @@ def labels_of(store: Store, files: list[File], names: list[str]) -> Labels:
 
 def _common_folder(names: list[str]) -> str:
     """The folder that all pictures are in, as a prefix: archives often hold one outermost folder."""
-    folder = os.path.commonpath([str(PurePosixPath(name).parent) for name in names]).replace(os.sep, "/") if names else ""
+    folders = {name.rpartition("/")[0] for name in names}
+    folder = os.path.commonpath(folders).replace(os.sep, "/") if folders else ""
     return f"{folder}/" if folder not in ("", ".") else ""
 
 

@@ -11,7 +11,9 @@ from PIL import Image, ImageOps
 from sparring.base.files import hash_bytes
 
 Image.init()
-FORMATS = tuple(sorted(set(Image.OPEN) - {"EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR", "FITS"}))
+COMMON = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""tried first: Pillow asks one format after the other"""
+FORMATS = COMMON + tuple(sorted(set(Image.OPEN) - {*COMMON, "EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR", "FITS"}))
 """what is opened: not those that Pillow hands to another program or only knows the header of"""
 SUFFIXES = frozenset(suffix for suffix, format in Image.registered_extensions().items() if format in FORMATS)
 
@@ -68,7 +70,8 @@ def bare(picture: Image.Image) -> np.ndarray:
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     if pixels.shape[2] == 4 and (pixels[..., 3] == 255).all():
         pixels = pixels[..., :3]
-    if pixels.shape[2] == 3 and (pixels[..., :2] == pixels[..., 1:]).all():
+    grey = lambda some: (some[..., 0] == some[..., 1]).all() and (some[..., 1] == some[..., 2]).all()
+    if pixels.shape[2] == 3 and grey(pixels[:1]) and grey(pixels):          # the first row of most colour pictures tells
         pixels = pixels[..., :1]
     return pixels
 
