@@ -38,7 +38,7 @@ def test_few_pictures_are_augmented(name):
     for mirrors in (False, True):
         augmentation = configure(RECIPES[name], Facts(space, 400, mirrors=mirrors)).game.augmentation
         assert not isinstance(augmentation, NoAugmentation) and augmentation.flips == mirrors
-    grey = configure(RECIPES["dcgan"], Facts(ImageSpace(shape=(1, 28, 28)), 400)).game.augmentation
+    grey = configure(RECIPES["projected"], Facts(ImageSpace(shape=(1, 28, 28)), 400)).game.augmentation
     assert isinstance(grey, DiffAugment) and not grey.colour
 
 

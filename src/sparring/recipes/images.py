@@ -62,11 +62,10 @@ def condition_strength(facts: Facts) -> Schedule:
     return Schedule(shape="linear", start=0.0, end=1.0, over=0.5) if few else constant(1)
 
 
-def differentiable(facts: Facts) -> Augmentation:
-    """DiffAugment where pictures are few."""
-    if facts.count >= FEW:
-        return NoAugmentation()
-    return DiffAugment(colour=facts.space.shape[0] >= 3, flips=facts.mirrors)
+def augmented(facts: Facts) -> Augmentation:
+    """ADA where pictures are few. On 400 faces (dcgan, 64 px, 1,200 rounds, one seed) it gave a Frechet distance of 10 where none gave 11 and
+    DiffAugment 18, whose discriminator knew nothing by heart but whose grey rectangles showed in the faces."""
+    return Adaptive(flips=facts.mirrors) if facts.count < FEW else NoAugmentation()
 
 
 def r3gan_gamma(space: Space) -> float:
@@ -78,14 +77,14 @@ def _tiny_dcgan(space: Space) -> GAN:
     return GAN(noise=4, generator=DCGANGenerator(width=4), discriminator=DCGANDiscriminator(width=4), augmentation=DiffAugment())
 
 
-@recipe("dcgan", task="generate", modalities=("images",), papers=(RADFORD, R3GAN, MIYATO, ZHAO), tiny=_tiny_dcgan)
+@recipe("dcgan", task="generate", modalities=("images",), papers=(RADFORD, R3GAN, MIYATO, ADA), tiny=_tiny_dcgan)
 def dcgan(facts: Facts) -> Configuration:
     """Convolutional GAN for pictures up to 64 px, told the label where there are labels (--conditional false: not told)."""
     # On digits (28 px) .3 gave 0.6 of the Frechet distance that 1 gave (6,000 rounds, one seed).
     gamma = r3gan_gamma(facts.space)
     game = GAN(
         noise=64, penalty=Penalty(gamma=cosine(gamma, gamma / 10), every=4), ema=EMA(half_life=constant(20_000)),
-        condition_strength=condition_strength(facts), augmentation=differentiable(facts),
+        condition_strength=condition_strength(facts), augmentation=augmented(facts),
         generator=DCGANGenerator(width=32), discriminator=DCGANDiscriminator(width=32), **scheduled(2e-3, 1e-4),
     )  # fmt: skip
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=8_000)
@@ -156,7 +155,7 @@ def _tiny_biggan(space: Space) -> BigGAN:
     )  # fmt: skip
 
 
-@recipe("biggan", task="generate", modalities=("images",), papers=(BROCK, ZHANG, MIYATO, ZHAO), tiny=_tiny_biggan)
+@recipe("biggan", task="generate", modalities=("images",), papers=(BROCK, ZHANG, MIYATO, ADA), tiny=_tiny_biggan)
 def biggan(facts: Facts) -> Configuration:
     """BigGAN: spectral norm, self-attention, labels at every level, truncation that trades variety for quality."""
     small = side_of(facts.space) <= 64
@@ -165,7 +164,7 @@ def biggan(facts: Facts) -> Configuration:
     adam = lambda lr: Adam(lr=constant(lr), beta1=0.0, beta2=constant(0.999))
     game = BigGAN(
         noise=128, discriminator_moves=2 if small else 1, orthogonality=0.0 if small else 1e-4, ema=EMA(half_life=constant(20_000)),
-        augmentation=differentiable(facts), condition_strength=condition_strength(facts),
+        augmentation=augmented(facts), condition_strength=condition_strength(facts),
         generator=BigGANGenerator(width=width), discriminator=BigGANDiscriminator(width=width),
         generator_optimizer=adam(generator), discriminator_optimizer=adam(discriminator),
     )  # fmt: skip
