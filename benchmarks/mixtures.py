@@ -1,6 +1,6 @@
 """Points: the default `gan` recipe on `grid` and `ring` by the PacGAN protocol, beside the non-saturating GAN of 2014 on the same budget.
 
-    python -m benchmarks.mixtures [--seeds 3] [--data grid ring] [--jobs 1] [--out benchmarks/results/mixtures.json]
+    python -m benchmarks.mixtures [--seeds 0 1 2] [--data grid ring] [--kinds default "of 2014"] [--out benchmarks/results/mixtures.json]
 
 Every run is a whole `sparring train` on one thread; 2,500 samples of its best checkpoint are judged.
 """
@@ -30,7 +30,7 @@ def one(data: str, seed: int, settings: dict, folder: Path) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", nargs="+", default=["grid", "ring"])
     parser.add_argument("--kinds", nargs="+", default=["default", "of 2014"])
     parser.add_argument("--out", default="benchmarks/results/mixtures.json")
@@ -39,7 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for data in options.data:
             for kind in options.kinds:
-                for seed in range(options.seeds if kind == "default" else 1):
+                for seed in options.seeds if kind == "default" else options.seeds[:1]:
                     rows.append({"recipe": kind} | one(data, seed, PLAIN if kind == "of 2014" else {}, Path(folder) / f"{data}-{kind[:2]}-{seed}"))
                     print(rows[-1], flush=True)
     write_result(options.out, {"protocol": "2,500 samples, high quality within 3 sigma, KL of captured modes against uniform in nats", "rows": rows})
