@@ -38,3 +38,8 @@ def test_two_processes_equal_one_on_the_joint_batch(launch, name):
     have the memory layout of their weights."""
     alone = flat(play(CASES[name].trainer(batch=16), ROUNDS).game)
     assert torch.allclose(alone, torch.tensor(launch["joint"][name], dtype=torch.float64), atol=1e-5)
+
+
+def test_nothing_of_the_group_outlives_it(launch):
+    """A thread of the group that is alive when the interpreter ends aborts the process, sometimes, after all work was done."""
+    assert launch["threads left"] == 1

@@ -1,5 +1,6 @@
 """Which process this is. One process unless torch.distributed was started (torchrun)."""
 
+import atexit
 import os
 
 
@@ -21,10 +22,20 @@ def join() -> None:
 
         if not dist.is_initialized():
             import torch
+            import torch.distributed.nn  # noqa: F401  its functions have the group of that moment as a default: before there is one
 
             if torch.cuda.is_available():
                 torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
             dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+            atexit.register(leave)
+
+
+def leave() -> None:
+    """Ends the group. One whose threads outlive the interpreter aborts the process at its very end, after all work was done."""
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def highest(number: int) -> int:
