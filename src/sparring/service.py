@@ -76,10 +76,10 @@ def cite(recipe_name: str) -> str:
 
 def inspect(data: str) -> dict[str, Any]:
     """What is in a collection: kind, count, sizes, labels, types, corrupt and duplicate items."""
+    from sparring.modalities.open import open_named
     from sparring.modalities.split import Split, held_out
-    from sparring.runs.data import open_
 
-    full, source = open_(data)
+    full, source = open_named(data)
     validation, test = held_out(len(source), Split())
     return {"data": full, **source.describe(), "split": {"train": len(source) - validation - test, "validation": validation, "test": test}}
 
@@ -182,10 +182,10 @@ def explore(path: str | Path, tool: str, out: str | Path | None = None, **settin
 
 def score(path: str | Path, items: str) -> list[dict[str, Any]]:
     """The probability that each item of a file or folder is real, with its name."""
-    from sparring.runs.data import open_
+    from sparring.modalities.open import open_named
 
     run = load_run(path)
-    full, source = open_(items)
+    full, source = open_named(items)
     if source.kind != run.codec.space.kind:
         raise UserError(f"{items} holds {source.kind}, the run was trained on {run.codec.space.kind}")
     labelled = run.codec.space.labels and source.labels is not None and set(source.classes) <= set(run.codec.space.labels)
@@ -200,13 +200,14 @@ def score(path: str | Path, items: str) -> list[dict[str, Any]]:
 def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None) -> dict[str, Any]:
     """Judges a file or folder of samples (of any program) against data, by the same protocol as a run."""
     from sparring.modalities.kinds import fit
+    from sparring.modalities.open import open_named
     from sparring.modalities.settings import Encoding
     from sparring.modalities.split import Split
-    from sparring.runs.data import open_, prepare
+    from sparring.runs.data import prepare
     from sparring.runs.judging import FEWEST, judge_for
 
-    full, source = open_(data)
-    made_full, made = open_(samples)
+    full, source = open_named(data)
+    made_full, made = open_named(samples)
     if made.kind != source.kind:
         raise UserError(f"{samples} holds {made.kind}, {data} holds {source.kind}: they cannot be compared")
     codec = fit(source, Encoding.named(source.kind)())

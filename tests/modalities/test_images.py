@@ -58,7 +58,7 @@ def test_grey_pictures_need_one_channel_however_they_are_stored():
     assert wanted.shape == (6, 9, 1)
     for same in (grey.convert("RGB"), grey.convert("RGBA"), grey.convert("LA"), grey.convert("P")):
         assert np.array_equal(read(stored(same)), wanted)
-        assert survey(stored(same))["hash"] == survey(stored(grey))["hash"]
+        assert survey(stored(same))[0]["hash"] == survey(stored(grey))[0]["hash"]
     assert set(np.unique(read(stored(grey.convert("1"))))) <= {0, 255}
 
 
@@ -74,7 +74,7 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped():
     values = np.array([[0, 257, 32896, 65535]], np.uint16)
     for format in ("PNG", "TIFF", "PPM"):
         assert read(stored(Image.fromarray(values), format))[..., 0].tolist() == [[0, 1, 128, 255]]
-    assert survey(stored(Image.fromarray(values)))["mode"] == "16-bit grey"
+    assert survey(stored(Image.fromarray(values)))[0]["mode"] == "16-bit grey"
 
 
 def test_float_pictures_are_read_from_0_to_1_and_else_refused():
@@ -170,7 +170,7 @@ def source_of(*shapes, c=3):
     ],
 )
 def test_resolution_is_derived_from_the_sizes(shapes, resolution):
-    assert derive(source_of(*shapes), Images())[0].resolution == resolution
+    assert derive(source_of(*shapes).sizes, source_of(*shapes).channels, Images())[0].resolution == resolution
 
 
 def test_channels_are_derived_from_the_pixels():
@@ -181,7 +181,7 @@ def test_channels_are_derived_from_the_pixels():
 
 
 def test_what_is_set_is_not_derived():
-    encoding, why = derive(source_of((20, 30)), Images(resolution="8x4", channels="1"))
+    encoding, why = derive(source_of((20, 30)).sizes, source_of((20, 30)).channels, Images(resolution="8x4", channels="1"))
     assert encoding.size == (8, 4) and encoding.channels == 1 and why == {}
 
 

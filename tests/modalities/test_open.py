@@ -327,6 +327,27 @@ def test_many_files_are_decoded_in_processes_with_the_same_result(tmp_path, monk
     assert (fit(there, Images()).encode(there)["x"] == x).all()
 
 
+def test_a_large_collection_is_decoded_once(tmp_path, counted, monkeypatch):
+    """A sample tells the encoding, and the first pass writes the pixels on its way; also where a file is damaged, or other pixels are asked for."""
+    for i in range(12):
+        put(tmp_path / f"{i:03d}.png")
+    (tmp_path / "005.png").write_bytes(b"bad")
+    twice = open_data(str(tmp_path))
+    wanted = {size: fit(twice, Images(resolution=size)).encode(twice)["x"] for size in ("auto", 3)}
+    shutil.rmtree(cache() / "images")
+    monkeypatch.setattr(image_source, "MANY", 1)
+    monkeypatch.setattr(image_source, "SAMPLE", 4)
+    monkeypatch.setattr(image_source, "_results", lambda function, chunks, arguments: (function(c, *arguments) for c in chunks))
+    counted.update(pixels_of=0)
+    once = PictureFiles(tmp_path)
+    assert (fit(once, Images()).encode(once)["x"] == wanted["auto"]).all() and counted["pixels_of"] == 0
+    assert (fit(once, Images(resolution=3)).encode(once)["x"] == wanted[3]).all() and counted["pixels_of"] == 11
+    shutil.rmtree(cache() / "images")
+    monkeypatch.setattr(image_source, "AT_ONCE", 100)                      # too much to write unasked
+    later = PictureFiles(tmp_path)
+    assert (fit(later, Images()).encode(later)["x"] == wanted["auto"]).all() and counted["pixels_of"] == 22
+
+
 def test_a_script_without_a_main_guard_still_works(tmp_path):
     for i in range(CHUNK + 2):
         put(tmp_path / "d" / f"{i}.png")

@@ -116,13 +116,15 @@ def _resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, ...]
 # ---- what worker processes do with one file
 
 
-def survey(file: BinaryIO | str) -> dict:
-    """Decodes a picture once, whole: {"hash", "size": [height, width], "channels", "format", "mode"}. Raises Unreadable."""
+def survey(file: BinaryIO | str) -> tuple[dict, Image.Image]:
+    """Decodes a picture once, whole: {"hash", "size": [height, width], "channels", "format", "mode"}, and itself. Raises Unreadable."""
     with opened(file) as picture:
         format, mode = picture.format, picture.mode
-        pixels = bare(standard(picture))
+        whole = standard(picture)
+    pixels = bare(whole)
     word = KINDS.get(mode[0]) or {1: "grey", 3: "colour", 4: "alpha"}[pixels.shape[2]]
-    return {"hash": content_hash(pixels), "size": list(pixels.shape[:2]), "channels": pixels.shape[2], "format": format, "mode": word}
+    facts = {"hash": content_hash(pixels), "size": list(pixels.shape[:2]), "channels": pixels.shape[2], "format": format, "mode": word}
+    return facts, whole
 
 
 def pixels_of(file: BinaryIO | str, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 Opening files decodes every picture once (in worker processes when there are many) and keeps what was found in the cache: content
 hash, size, channels, or what is wrong with it. So length, labels, hashes and problems are settled from the start and stay aligned.
-`pixels` decodes again, to one size, into a cached array that is memory-mapped; both are keyed by the names, sizes and times of the
-files and by `CODE`. Nothing is ever written beside the user's files.
+`pixels` gives them at one size, from a cached array that is memory-mapped: written on the way in the first pass, when a sample of a large
+collection tells the size that will be derived, and otherwise by decoding again. Cache entries are keyed by the names, sizes and times of
+the files and by `CODE`. Nothing is ever written beside the user's files.
 """
 
 import json
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,12 +32,16 @@ from sparring.modalities.image_pixels import Unreadable, bare, content_hash, fit
 from sparring.modalities.settings import AUTO_SIDE, Images
 from sparring.modalities.source import Source
 
-CODE = 1
+CODE = 2
 """raise it when decoding changes, so that old cache entries are not found"""
 MANY = 500
 """files from which worker processes pay for their start"""
-CHUNK = 16
+CHUNK = 64
 """pictures a worker decodes at a time"""
+SAMPLE = 64
+"""files that tell in advance which encoding a large collection will get"""
+AT_ONCE = 2**30
+"""bytes of pixels up to which they are written in the first pass, when nobody has asked for them yet"""
 
 
 class ImageSource(Source):
@@ -63,7 +69,7 @@ class ImageSource(Source):
     def describe(self) -> dict[str, Any]:
         heights, widths = self.sizes.T
         common = Counter(f"{w}x{h}" for h, w in self.sizes).most_common(5)
-        derived, why = derive(self, Images())
+        derived, why = derive(self.sizes, self.channels, Images())
         return {
             "kind": self.kind,
             "name": self.name,
@@ -95,14 +101,15 @@ def _spread(column: np.ndarray) -> dict[str, float]:
     return {"min": float(column.min()), "mean": round(float(column.mean()), 4), "max": float(column.max())}
 
 
-def derive(source: ImageSource, encoding: Images) -> tuple[Images, dict[str, str]]:
-    """The encoding with everything that says auto filled in, and for each such field the reason in words."""
+def derive(sizes: np.ndarray, channels: np.ndarray, encoding: Images) -> tuple[Images, dict[str, str]]:
+    """The encoding for pictures of these (n, 2) sizes and (n,) channels with everything that says auto filled in, and for each such field the
+    reason in words."""
     found, why = {}, {}
     if encoding.resolution == "auto":
-        found["resolution"], why["resolution"] = _resolution(source.sizes)
+        found["resolution"], why["resolution"] = _resolution(sizes)
     if encoding.channels == "auto":
-        found["channels"] = int(source.channels.max())
-        count = f"{(source.channels == found['channels']).sum()} of {len(source)} pictures"
+        found["channels"] = int(channels.max())
+        count = f"{(channels == found['channels']).sum()} of {len(channels)} pictures"
         reasons = {1: "every picture is grey", 3: f"{count} have colour", 4: f"{count} are transparent somewhere"}
         why["channels"] = reasons[found["channels"]]
     return Images.model_validate(dump(encoding) | found), why
@@ -171,8 +178,9 @@ class PictureFiles(ImageSource):
         found = pictures(self.store, every)
         labels = labels_of(self.store, every, [f.name for f in found])
         self._key = _key(self.store, found)
-        facts = _surveyed(self.store, found, self._key)
+        facts, self._written = _surveyed(self.store, [f.name for f in found], self._key)
         good = [(f.name, fact) for f, fact in zip(found, facts) if "problem" not in fact]
+        self._rows = np.array([i for i, fact in enumerate(facts) if "problem" not in fact])
         self.corrupt = {f.name: fact["problem"] for f, fact in zip(found, facts) if "problem" in fact}
         if not good:
             name, problem = next(iter(self.corrupt.items()))
@@ -203,6 +211,9 @@ class PictureFiles(ImageSource):
         return [fact["hash"] for fact in self._facts]
 
     def pixels(self, encoding: Images) -> np.ndarray:
+        if self._written and self._written[0] == _geometry(encoding):
+            every = mapped(self._written[1])
+            return gathered(every, self._rows, "disk") if self.corrupt else every
         key = files.hash_bytes(self._key.encode(), json.dumps(dump(encoding)).encode())
         shape = (len(self), encoding.channels, *encoding.size)
 
@@ -236,28 +247,82 @@ def _key(store: Store, found: list[File]) -> str:
     return files.hash_bytes(f"{CODE} {store.path} {Image.__version__}".encode(), listing.encode())
 
 
-def _surveyed(store: Store, found: list[File], key: str) -> list[dict]:
-    """What `survey` says of each file, or {"problem": why it cannot be used}."""
+Geometry = tuple[tuple[int, int], int, str]
+"""what of an encoding makes the pixels: (height, width), channels, fit"""
+
+
+def _geometry(encoding: Images) -> Geometry:
+    return encoding.size, encoding.channels, encoding.fit
+
+
+@dataclass(frozen=True)
+class Target:
+    """The array that the first pass writes on its way, one row a file, of zeros where a file cannot be read."""
+
+    geometry: Geometry
+    file: Path
+    start: int
+    """bytes before the first row"""
+
+    def write(self, first: int, pictures: list[Image.Image | None]) -> None:
+        """Rows from `first` on; plain writes, so that a full disk is an error and not a crash."""
+        (height, width), channels, fit = self.geometry
+        rows = [bytes(height * width * channels) if p is None else fitted(p, *self.geometry).tobytes() for p in pictures]
+        with open(self.file, "r+b") as file:
+            file.seek(self.start + first * height * width * channels)
+            file.write(b"".join(rows))
+
+
+def _surveyed(store: Store, names: list[str], key: str) -> tuple[list[dict], tuple[Geometry, Path] | None]:
+    """What `survey` says of each file, or {"problem": why it cannot be used}; and the pixels of all, where they were written on the way."""
 
     def fill(folder: Path) -> None:
-        facts = [fact for chunk in _by_chunks(_survey_chunk, [f.name for f in found], (store,), "Reading pictures") for fact in chunk]
-        (folder / "survey.json").write_text(json.dumps(facts), encoding="utf-8")
+        target = _target(store, names, folder / "pixels.npy")
+        facts = [fact for chunk in _by_chunks(_survey_chunk, list(enumerate(names)), (store, target), "Reading pictures") for fact in chunk]
+        (folder / "survey.json").write_text(json.dumps({"facts": facts, "written": target and target.geometry}), encoding="utf-8")
 
-    return files.read_json(_cached(key, fill) / "survey.json")
+    entry = _cached(key, fill)
+    survey = files.read_json(entry / "survey.json")
+    if survey["written"] is None:
+        return survey["facts"], None
+    size, channels, fit = survey["written"]
+    return survey["facts"], ((tuple(size), channels, fit), entry / "pixels.npy")
 
 
-def _survey_chunk(names: list[str], store: Store) -> list[dict]:
-    return [_survey(store, name) for name in names]
+def _target(store: Store, names: list[str], file: Path) -> Target | None:
+    """An array for all pictures under the encoding that a sample of them asks for; None for few pictures or for much to write."""
+    if len(names) <= MANY:
+        return None
+    sample = [fact for name in names[:: len(names) // SAMPLE] if "problem" not in (fact := _survey(store, name)[0])]
+    if not sample:
+        return None
+    sizes, channels = np.array([fact["size"] for fact in sample]), np.array([fact["channels"] for fact in sample])
+    geometry = _geometry(derive(sizes, channels, Images())[0])
+    (height, width), depth, _ = geometry
+    if len(names) * height * width * depth > AT_ONCE:
+        return None
+    with open(file, "wb") as opened:
+        _write_header(opened, (len(names), depth, height, width))
+        start = opened.tell()
+        opened.truncate(start + len(names) * height * width * depth)
+    return Target(geometry, file, start)
 
 
-def _survey(store: Store, name: str) -> dict:
+def _survey_chunk(numbered: list[tuple[int, str]], store: Store, target: Target | None) -> list[dict]:
+    found = [_survey(store, name) for _, name in numbered]
+    if target:
+        target.write(numbered[0][0], [picture for _, picture in found])
+    return [facts for facts, _ in found]
+
+
+def _survey(store: Store, name: str) -> tuple[dict, Image.Image | None]:
     try:
         with store.open(name) as file:
             return survey(file)
     except Unreadable as error:
-        return {"problem": str(error)}
+        return {"problem": str(error)}, None
     except OSError as error:
-        return {"problem": error.strerror or str(error)}
+        return {"problem": error.strerror or str(error)}, None
 
 
 def _encode_chunk(names: list[str], store: Store, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:
@@ -296,9 +361,10 @@ def mapped(file: Path) -> np.ndarray:
 
 
 def gathered(pixels: np.ndarray, rows: np.ndarray | None, memory: str = "auto") -> np.ndarray:
-    """Those rows of a map: in memory, or as a map of its own in the cache; `auto` takes disk for more than half of the free memory."""
+    """Those rows of a map: in memory, or as a map of its own in the cache. `auto` leaves a whole map as it is and takes disk for rows that need
+    more than half of the free memory."""
     size = (len(pixels) if rows is None else len(rows)) * pixels[0].nbytes
-    disk = memory == "disk" or (memory == "auto" and size > free_memory() / 2)
+    disk = memory == "disk" or (memory == "auto" and (rows is None or size > free_memory() / 2))
     if not isinstance(pixels, np.memmap) or not disk:
         return np.array(pixels, order="C") if rows is None else np.ascontiguousarray(pixels[rows])
     if rows is None:
@@ -319,22 +385,22 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _by_chunks(function: Callable, names: list[str], arguments: tuple, title: str) -> Iterator[Any]:
-    """`function(chunk of names, *arguments)` in order, in worker processes when there are many names, under a progress bar."""
+def _by_chunks(function: Callable, items: list, arguments: tuple, title: str) -> Iterator[Any]:
+    """`function(chunk of items, *arguments)` in order, in worker processes when there are many items, under a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    chunks = [names[i : i + CHUNK] for i in range(0, len(names), CHUNK)]
+    chunks = [items[i : i + CHUNK] for i in range(0, len(items), CHUNK)]
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=len(names))
+        task = progress.add_task(title, total=len(items))
         for chunk, result in zip(chunks, _results(function, chunks, arguments)):
             yield result
             progress.advance(task, len(chunk))
 
 
-def _results(function: Callable, chunks: list[list[str]], arguments: tuple) -> Iterator[Any]:
+def _results(function: Callable, chunks: list[list], arguments: tuple) -> Iterator[Any]:
     workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     done = 0
     if workers > 1 and len(chunks) * CHUNK > MANY:

@@ -35,7 +35,7 @@ NOISE = 25.0
 
 def fit(source: ImageSource, encoding: Images) -> "ImageCodec":
     """A codec for that source; what the encoding leaves auto comes from the pictures."""
-    encoding, why = derive(source, encoding)
+    encoding, why = derive(source.sizes, source.channels, encoding)
     return ImageCodec(encoding, source.classes, why, attributes(source))
 
 

@@ -1,5 +1,6 @@
 """The front door of data: what a user gives after `--data` becomes a Source. Torch-free."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def open_data(text: str) -> Source:
     if path.is_dir() or kind == ".zip" or is_picture(path.name):
         return PictureFiles(path)
     raise UserError(f"{text} is of no known kind: give a folder of pictures, a picture, a .zip, .npz, .npy or .csv")
+
+
+def open_named(text: str) -> tuple[str, Source]:
+    """The source, and its full name: that of a built-in stays, a path becomes absolute."""
+    source = open_data(text)
+    path = Path(text).expanduser()
+    return (str(path.resolve()) if path.exists() and os.sep in str(path.resolve()) and text not in BUILTINS else text), source
 
 
 def _open_array(path: Path) -> Source:

@@ -56,8 +56,8 @@ class Images(Encoding):
     ] = "auto"
     """1 grey, 3 colour, 4 colour and alpha; where alpha is dropped, what was transparent becomes white"""
 
-    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("ram, or disk for parts larger than half of the free memory")] = "auto"
-    """where decoded files are kept while training: as one array in memory, or memory-mapped in the cache"""
+    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("training maps files; judges copy some, in ram up to half of it")] = "auto"
+    """where decoded files are kept: as arrays in memory, or memory-mapped in the cache"""
 
     @property
     def size(self) -> tuple[int, int]:

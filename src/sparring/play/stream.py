@@ -20,16 +20,19 @@ class Stream:
         tensors: dict[str, Tensor],
         batch: int,
         *,
+        rows: Tensor | None = None,
         seed: int = 0,
         expand: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda rows: rows,
         device: str | torch.device = "cpu",
         memory_format: torch.memory_format = torch.contiguous_format,
     ):
         """`tensors` hold one row an item, compact as they are kept (uint8 pictures, a memory map); `expand` makes
-        the floats that games see, of whole batches, on the device. `batch` counts the items of one process."""
+        the floats that games see, of whole batches, on the device. `batch` counts the items of one process.
+        `rows` (items,) are those that are meant; without, all."""
         self.tensors, self.batch, self.seed, self.expand = tensors, batch, seed, expand
+        self.chosen = torch.arange(len(next(iter(tensors.values())))) if rows is None else rows
         self.device, self.memory_format = torch.device(device), memory_format
-        self.size = len(next(iter(tensors.values())))
+        self.size = len(self.chosen)
         self._orders: dict[int, Tensor] = {}
 
     def rows(self, k: int) -> Tensor:
@@ -37,7 +40,7 @@ class Stream:
         first = (k * world() + rank()) * self.batch
         place = torch.arange(first, first + self.batch)
         epochs, places = place // self.size, place % self.size
-        return torch.cat([self._order(int(e))[places[epochs == e]] for e in epochs.unique()])
+        return self.chosen[torch.cat([self._order(int(e))[places[epochs == e]] for e in epochs.unique()])]
 
     def _order(self, epoch: int) -> Tensor:
         if epoch not in self._orders:

@@ -1,6 +1,5 @@
 """The data of a run: opened, split, fitted and encoded."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 from sparring.base import files
 from sparring.base.errors import UserError
 from sparring.modalities.kinds import load_codec, save_codec
-from sparring.modalities.open import open_data
+from sparring.modalities.open import open_named
 from sparring.modalities.source import Codec, Source
 from sparring.modalities.split import Split, split
 
@@ -32,6 +31,12 @@ class Data:
     encoded: dict[str, dict[str, Tensor]]
     """the compact tensors of the parts that were encoded so far"""
 
+    def whole(self) -> dict[str, Tensor]:
+        """Compact tensors of all items; pictures stay where they are mapped, if they are."""
+        if "whole" not in self.encoded:
+            self.encoded["whole"] = self.codec.encode(self.source)
+        return self.encoded["whole"]
+
     def part(self, name: str) -> dict[str, Tensor]:
         """A part's compact tensors {"x": (n, ...), "y": (n,) with labels}."""
         if name not in self.encoded:
@@ -42,19 +47,6 @@ class Data:
     def held_out(self) -> str | None:
         """The part that watching during training uses: validation, or test where only that is there."""
         return next((name for name in ("validation", "test") if len(self.rows[name]) > 1), None)
-
-
-def open_(text: str) -> tuple[str, Source]:
-    """The source and its full name: built-ins stay, paths become absolute."""
-    source = open_data(text)
-    path = Path(text).expanduser()
-    return (str(path.resolve()) if path.exists() and os.sep in str(path.resolve()) and not _is_builtin(text) else text), source
-
-
-def _is_builtin(text: str) -> bool:
-    from sparring.modalities.builtins import BUILTINS
-
-    return text in BUILTINS
 
 
 def prepare(text: str, source: Source, codec: Codec, parts: Split) -> Data:
@@ -85,7 +77,7 @@ def reopen(folder: Path, parts: Split, text: str | None = None) -> Data:
     """The data that a run was trained on, or others (`text`) through the same codec; UserError when the run's own have changed."""
     saved = files.read_record(folder / "data.json", "data", "kind", "content")
     codec = load_codec(folder / "codec")
-    full, source = open_(text or saved["data"])
+    full, source = open_named(text or saved["data"])
     if source.kind != saved["kind"]:
         raise UserError(f"{full} holds {source.kind}, the run was trained on {saved['kind']}")
     data = prepare(full, source, codec, parts)

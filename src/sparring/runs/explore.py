@@ -18,8 +18,8 @@ from sparring.latents.directions import Direction
 from sparring.latents.projection import project as optimise
 from sparring.modalities.films import write_film
 from sparring.modalities.images import grid
+from sparring.modalities.open import open_named
 from sparring.play.checkpoint import read_tensors, write_tensors
-from sparring.runs.data import open_
 from sparring.runs.run import Run
 
 FRAMES, RATE = 24, 24
@@ -162,7 +162,7 @@ def project(
         raise UserError(f"a latent space is z, w or w+, not {which!r}")
     if which != "z":
         space.styled(run.game)
-    _, source = open_(data)
+    _, source = open_named(data)
     if source.kind != "images":
         raise UserError(f"{data} holds {source.kind}: give a picture, or a folder of them")
     n = min(len(source), PROJECTED)

@@ -32,10 +32,10 @@ def example_space(recipe: Recipe) -> Space:
 def gather(text: str, recipe: Recipe, encoding: Mapping[str, Any] | None = None) -> tuple[Facts, Any, str, Any]:
     """(facts, source, full name, codec) of data for a recipe; `encoding` overrides parts of the default encoding."""
     from sparring.modalities.kinds import fit
+    from sparring.modalities.open import open_named
     from sparring.modalities.settings import Encoding
-    from sparring.runs.data import open_
 
-    full, source = open_(text)
+    full, source = open_named(text)
     if source.kind not in recipe.modalities:
         raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, and {text} holds {source.kind}")
     wanted = Encoding.named(source.kind)()
@@ -69,7 +69,7 @@ class Plan:
             game = self.configuration.game.build(space=self.data.codec.space)
         players = {name: sum(p.numel() for p in player.parameters()) for name, player in game.players().items()}
         state = sum(p.numel() * 4 for p in game.parameters()) + sum(8 * n for n in players.values())
-        held = sum(t.numel() * t.element_size() for t in self.data.part("train").values())
+        held = sum(t.numel() * t.element_size() for t in self.data.whole().values())
         return {
             "recipe": self.recipe.name, "run": str(self.path), "data": self.data.text, "seed": self.seed, "rounds": self.configuration.rounds,
             "items": self.configuration.rounds * self.configuration.batch, "configuration": dump(self.configuration), "derived": self.why,
@@ -259,10 +259,10 @@ def few_of_a_label(data: "Data") -> str:
     """A warning when labels have so few training items that they are better merged or left out; empty when none has."""
     import torch
 
-    part, names = data.part("train"), data.codec.space.labels
-    if "y" not in part or not names:
+    labels, names = data.whole().get("y"), data.codec.space.labels
+    if labels is None or not names:
         return ""
-    counts = torch.bincount(part["y"], minlength=len(names)).tolist()
+    counts = torch.bincount(labels[data.rows["train"]], minlength=len(names)).tolist()
     few = [f"{name} ({count})" for name, count in zip(names, counts) if count < FEW_OF_A_LABEL]
     if not few:
         return ""

@@ -82,8 +82,9 @@ def make_trainer(configuration: Configuration, data: Data, seed: int) -> Trainer
     memory_format = torch.channels_last if hardware.channels_last else torch.contiguous_format
     game = game.to(hardware.device, memory_format=memory_format) if hardware.channels_last else game.to(hardware.device)
     stream = Stream(
-        data.part("train"), configuration.batch, seed=seed, expand=data.codec.expand, device=hardware.device, memory_format=memory_format
-    )
+        data.whole(), configuration.batch, rows=torch.from_numpy(data.rows["train"]), seed=seed, expand=data.codec.expand,
+        device=hardware.device, memory_format=memory_format,
+    )  # fmt: skip
     return Trainer(
         game, stream, length=configuration.rounds, seed=seed, chunks=hardware.chunks, precision=devices.precision(hardware)
     )
