@@ -3,7 +3,8 @@
 Huang et al. 2024, https://arxiv.org/abs/2501.05441, section 4 (configuration E): 1x1 up to twice the width, 3x3 in groups of a few channels,
 1x1 back, leaky_relu between, the last weight of a block zero at the start, the others scaled by (number of blocks)^(-1/4); resampling is
 bilinear, with a 1x1 where the width changes; the generator starts from a learnt 4x4 basis, the discriminator ends with a 4x4 depthwise
-convolution. Written from the paper.
+convolution. Written from the paper. Not in it: the largest level may see blocks of p x p pixels as one place with p^2 times the channels,
+which leaves out the stages at full size, the dearest ones.
 """
 
 import math
@@ -25,6 +26,11 @@ EXPANSION = 2
 def widths(width: int, most: int, k: int) -> list[int]:
     """Channels from the smallest level to the full size, halved with every doubling."""
     return [min(most, width * 2**i) for i in range(k, -1, -1)]
+
+
+def places(shape: tuple[int, ...], patch: int) -> tuple[int, int, int]:
+    """The shape (c, h, w) of a picture whose blocks of pixels are places."""
+    return shape[0] * patch**2, -(-shape[1] // patch), -(-shape[2] // patch)
 
 
 def scaled_init(weight: Tensor, gain: float) -> None:
@@ -63,8 +69,8 @@ def between(a: int, b: int) -> nn.Module:
 class Generator(nn.Module):
     def __init__(self, settings: settings.R3GANGenerator, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
-        self.size = space.shape[1:]
-        k, start = levels(space.shape)
+        self.size, self.patch = space.shape[1:], settings.patch
+        k, start = levels(places(space.shape, settings.patch))
         width, blocks = widths(settings.width, settings.most, k), settings.blocks
         self.embedding = Embedding(labels, noise) if labels else None
         self.basis = nn.Parameter(torch.randn(width[0], *start))
@@ -73,7 +79,7 @@ class Generator(nn.Module):
         make = lambda c: nn.Sequential(*(Block(c, settings.group, blocks * (k + 1)) for _ in range(blocks)))
         self.stages = nn.ModuleList(make(c) for c in width)
         self.change = nn.ModuleList(between(a, b) for a, b in zip(width, width[1:]))
-        self.last = nn.Conv2d(width[-1], space.shape[0], 1, bias=False)
+        self.last = nn.Conv2d(width[-1], space.shape[0] * settings.patch**2, 1, bias=False)
         scaled_init(self.last.weight, 1.0)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -83,16 +89,18 @@ class Generator(nn.Module):
         h = self.stages[0](h.contiguous(memory_format=torch.channels_last))
         for change, stage in zip(self.change, self.stages[1:]):
             h = stage(doubled(change(h)))                                       # (n, c', 2 h, 2 w)
-        return self.last(h)[..., : self.size[0], : self.size[1]].float()
+        x = F.pixel_shuffle(self.last(h), self.patch)                           # (n, channels, >= h, >= w)
+        return x[..., : self.size[0], : self.size[1]].float()
 
 
 class Discriminator(nn.Module):
     def __init__(self, settings: settings.R3GANDiscriminator, *, space: Space, labels: int = 0):
         super().__init__()
-        k, (h, w) = levels(space.shape)
+        self.patch = settings.patch
+        k, (h, w) = levels(places(space.shape, settings.patch))
         width, blocks = widths(settings.width, settings.most, k)[::-1], settings.blocks
-        self.pad = (0, w * 2**k - space.shape[2], 0, h * 2**k - space.shape[1])
-        self.first = nn.Conv2d(space.shape[0], width[0], 1, bias=False)
+        self.pad = (0, self.patch * w * 2**k - space.shape[2], 0, self.patch * h * 2**k - space.shape[1])
+        self.first = nn.Conv2d(space.shape[0] * self.patch**2, width[0], 1, bias=False)
         scaled_init(self.first.weight, 1.0)
         make = lambda c: nn.Sequential(*(Block(c, settings.group, blocks * (k + 1)) for _ in range(blocks)))
         self.stages = nn.ModuleList(make(c) for c in width)
@@ -104,7 +112,8 @@ class Discriminator(nn.Module):
         self.projection = LabelProjection(labels, width[-1]) if labels else None
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        h = self.stages[0](self.first(F.pad(x, self.pad) if any(self.pad) else x))
+        x = F.pixel_unshuffle(F.pad(x, self.pad) if any(self.pad) else x, self.patch)
+        h = self.stages[0](self.first(x))
         for change, stage in zip(self.change, self.stages[1:]):
             h = stage(change(halved(h)))                                        # (n, c', h / 2, w / 2)
         features = self.basis(h).flatten(1)                                     # (n, c)

@@ -158,6 +158,8 @@ class R3GANGenerator(Generator):
     """residual blocks of a level"""
     group: int = Field(16, gt=0)
     """channels of a group of the 3x3 convolutions"""
+    patch: int = Field(1, gt=0)
+    """side of the blocks of pixels that are a place of the largest level: 2 makes it a quarter as many places"""
 
 
 class R3GANDiscriminator(Discriminator):
@@ -174,6 +176,8 @@ class R3GANDiscriminator(Discriminator):
     """residual blocks of a level"""
     group: int = Field(16, gt=0)
     """channels of a group of the 3x3 convolutions"""
+    patch: int = Field(1, gt=0)
+    """side of the blocks of pixels that are a place of the largest level: 2 makes it a quarter as many places"""
 
 
 class BigGANGenerator(Generator):
