@@ -61,6 +61,16 @@ def one(recipe: str, seed: int, options: argparse.Namespace, data: Path, folder:
     }  # fmt: skip
 
 
+def joined(options: argparse.Namespace, row: dict) -> list[dict]:
+    """The rows of earlier calls of as many minutes and this one, which replaces the one of the same recipe and seed: the table may be
+    made in several calls, two at a time."""
+    out = Path(options.out)
+    before = json.loads(out.read_text())["result"] if out.exists() else {"minutes": options.minutes, "rows": []}
+    rows = before["rows"] if before["minutes"] == options.minutes else []
+    kept = [r for r in rows if (r["recipe"], r["seed"], r["set"]) != (row["recipe"], row["seed"], row["set"])]
+    return sorted([*kept, row], key=lambda r: (r["recipe"], r["set"], r["seed"]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--cifar", type=Path, required=True)
@@ -74,15 +84,14 @@ def main() -> None:
     parser.add_argument("--out", default="benchmarks/results/cifar.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "cifar.npz"
         unpack(options.cifar, data)
         for recipe in options.recipes:
             for seed in options.seeds:
-                rows.append(one(recipe, seed, options, data, Path(folder)))
-                print(json.dumps(rows[-1]), flush=True)
-                write_result(options.out, {"data": "CIFAR-10, 32 px, labels, JPEG copy", "minutes": options.minutes, "rows": rows})
+                row = one(recipe, seed, options, data, Path(folder))
+                print(json.dumps(row), flush=True)
+                write_result(options.out, {"data": "CIFAR-10, 32 px, labels, JPEG copy", "minutes": options.minutes, "rows": joined(options, row)})
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def test_supervised_finds_a_known_direction(plain):
 
 def test_strip_goes_from_one_side_to_the_other(plain):
     direction = directions.Direction("first", "z", torch.eye(4)[0])
-    shown = directions.strip(plain, direction, 5, 3)
+    shown = directions.strip(plain, direction, 5, *directions.some_latents(plain, 3, direction.space))
     assert shown.shape == (15, 1, 16, 16)
     latent, y = directions.some_latents(plain, 3, "z")
     with torch.no_grad():

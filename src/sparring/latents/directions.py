@@ -120,9 +120,8 @@ def effect(game: Game, direction: Direction, predict: Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def strip(game: Game, direction: Direction, steps: int, n: int, seed: int = 0) -> Tensor:
-    """n items, each at `steps` places from -3 to +3 deviations along the direction: (n * steps, *shape), one item after the other."""
-    latent, y = some_latents(game, n, direction.space, seed)
+def strip(game: Game, direction: Direction, steps: int, latent: Tensor, y: Tensor | None) -> Tensor:
+    """The items of n latents, each at `steps` places from -3 to +3 deviations along the direction: (n * steps, *shape), one after the other."""
     places = torch.linspace(-REACH, REACH, steps).view(1, -1, *[1] * direction.vector.ndim)
     moved = (latent[:, None] + places * direction.vector).flatten(0, 1)
     return items(game, moved, None if y is None else y.repeat_interleave(steps, 0), direction.space)

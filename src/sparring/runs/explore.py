@@ -111,9 +111,14 @@ def vary(run: Run, out: Path, *, seed: int = 0, n: int = 24, amount: float = 0.3
 
 
 @torch.no_grad()
-def traverse(run: Run, out: Path, *, numbers: int = 8, steps: int = 9, seed: int = 0, reach: float = 2.5, label: str | None = None) -> dict[str, Any]:
-    """A row for each of the first numbers of the latent vector, which alone goes from -reach to +reach."""
+def traverse(
+    run: Run, out: Path, *, numbers: int = 8, steps: int = 9, seed: int = 0, reach: float = 2.5, label: str | None = None, along: str | None = None
+) -> dict[str, Any]:
+    """A row for each of the first numbers of the latent vector, which alone goes from -reach to +reach; or for each of the first
+    directions that `directions` wrote into the folder `along`, from -3 to +3 deviations."""
     pictures(run)
+    if along is not None:
+        return _along(run, out, load_directions(Path(along), run)[:numbers], steps=steps, seed=seed, label=label)
     y, base = run.conditions(1, label, seed=seed), run.game.noise(1, seed).flatten()
     numbers = min(numbers, len(base))
     latents = base.repeat(numbers * steps, 1)
@@ -124,6 +129,15 @@ def traverse(run: Run, out: Path, *, numbers: int = 8, steps: int = 9, seed: int
     change = np.abs(moved[:, -1] - moved[:, 0]).mean(1) / 255
     return {"files": [write_picture(rows_of(items, steps), out / "traversal.png")], "numbers": numbers, "reach": reach, "seed": seed,
             "mean change of a pixel": [round(float(c), 4) for c in change]}  # fmt: skip
+
+
+def _along(run: Run, out: Path, found: Sequence[Direction], *, steps: int, seed: int, label: str | None) -> dict[str, Any]:
+    game, which = run.game, found[0].space
+    y = run.conditions(1, label, seed=seed)
+    base = space.latents(game, game.noise(1, seed), y, which)
+    items = torch.cat([finding.strip(game, direction, steps, base, y) for direction in found])
+    sheet = write_picture(rows_of(run.codec.decode(items), steps), out / "traversal.png")
+    return {"files": [sheet], "directions": [d.name for d in found], "space": which, "reach": finding.REACH, "seed": seed}
 
 
 # ---- style mixing
@@ -229,7 +243,7 @@ def directions(
         raise UserError(f"directions are found by sefa, pca or labels, not {how!r}")
     effects, paths = [], []
     for i, direction in enumerate(found):
-        strip = run.codec.decode(finding.strip(game, direction, steps, items))
+        strip = run.codec.decode(finding.strip(game, direction, steps, *finding.some_latents(game, items, direction.space)))
         paths.append(write_picture(rows_of(strip, steps), out / f"{i + 1:02d} {direction.name}.png"))
         effects.append(finding.effect(game, direction, lambda x: seen(x).softmax(1), names) if has_labels else {"direction": direction.name})
     write_tensors(out / "directions.safetensors", {d.name: d.vector for d in found})
@@ -245,9 +259,16 @@ def log_odds(scores: Tensor) -> Tensor:
     return p.log() - (1 - p).log()
 
 
-def load_directions(folder: Path, which: space.Which) -> list[Direction]:
-    """What `directions` wrote."""
-    return [Direction(name, which, vector) for name, vector in read_tensors(folder / "directions.safetensors").items()]
+def load_directions(folder: Path, run: Run) -> list[Direction]:
+    """What `directions` wrote, of this run or of another with latents of the same shape. UserError where there is nothing that fits."""
+    file, which = folder / "directions.safetensors", space.best_space(run.game)
+    if not file.exists():
+        raise UserError(f"there are no directions in {folder}: make some with `sparring explore {run.path} directions`")
+    shape = space.latents(run.game, run.game.noise(1, 0), run.conditions(1, None, seed=0), which).shape[1:]
+    found = [Direction(name, which, vector) for name, vector in read_tensors(file).items()]
+    if any(d.vector.shape != shape for d in found):
+        raise UserError(f"the directions in {folder} are of another model: their shape is {tuple(found[0].vector.shape)}, not {tuple(shape)}")
+    return found
 
 
 # ---- what one command shows of a run

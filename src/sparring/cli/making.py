@@ -1,0 +1,133 @@
+"""Commands that a run is for: sample, explore, score."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sparring.base.errors import UserError
+from sparring.cli.common import Parser, emit, json_flag, number, table
+
+
+def add_sample(parser):
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", metavar="A-B", help="one sample of each seed instead")
+    parser.add_argument("--label", help="what to make, for runs with labels (default: labels take turns); tags with commas between")
+    parser.add_argument("--where", metavar="NAME=VALUE", action="append", default=[], help="an attribute, for runs with attributes; may be repeated")
+    parser.add_argument("--truncation", type=float, help="less variety, better items: psi of styles (0.7), or the largest number of the noise (1.5)")
+    parser.add_argument("--out", type=Path, help="a folder, or a file by its suffix (default: samples/ in the run folder)")
+    parser.add_argument("--grid", action="store_true", help="one picture of all samples")
+
+
+def sample(options):
+    import numpy as np
+
+    from sparring.service import load_run
+
+    run = load_run(options.run)
+    asked = {"label": options.label, "where": _where(options.where), "truncation": options.truncation}
+    if options.seeds:
+        items = np.concatenate([run.sample(1, seed=seed, **asked) for seed in _range(options.seeds, "--seeds")])
+    else:
+        items = run.sample(options.n, seed=options.seed, **asked)
+    labels = None if options.seeds and options.label is None else run.label_numbers(len(items), options.label, options.seed)
+    out = options.out or run.path / "samples" / ("grid.png" if options.grid else run.codec.file_name)
+    if options.grid:
+        if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+            raise UserError(f"--grid makes one picture: end the name {out} in .png")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        run.codec.preview(items, out, labels)
+    else:
+        run.codec.write(items, out, labels)
+    print(out)
+
+
+def _range(text: str, flag: str) -> range:
+    """`0-9`, or one number."""
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and (last or first).isdigit() and int(last or first) >= int(first)):
+        raise UserError(f"{flag} is a range like 0-9, not {text!r}")
+    return range(int(first), int(last or first) + 1)
+
+
+def _where(pairs: Sequence[str]) -> dict[str, float]:
+    """NAME=VALUE pairs."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise UserError(f"--where is NAME=VALUE with a number, not {pair!r}") from None
+        if not equals:
+            raise UserError(f"--where is NAME=VALUE with a number, not {pair!r}")
+    return found
+
+
+def add_explore(parser):
+    parser.add_argument("run", metavar="RUN")
+    tools = parser.add_subparsers(dest="tool", metavar="TOOL", parser_class=Parser, required=True)
+
+    def tool(name: str, summary: str, *flags: tuple[str, dict]) -> None:
+        added = tools.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False)
+        for flag, described in flags:
+            added.add_argument(flag, **described)
+        added.add_argument("--out", type=Path, help=f"a folder (default: explore/{name} in the run folder)")
+        json_flag(added)
+
+    label = ("--label", {"help": "what to make, for runs with labels"})
+    seed = ("--seed", {"type": int, "default": 0})
+    seeds = ("--seeds", {"default": "0-3", "metavar": "A-B", "help": "items to go through (default 0-3)"})
+    tool("interpolate", "a film through the items of several seeds", seeds,
+         ("--frames", {"type": int, "default": 24, "help": "between two items (default 24)"}),
+         ("--way", {"choices": ("line", "sphere"), "default": "sphere"}), ("--space", {"choices": ("z", "w")}),
+         ("--formats", {"default": "gif", "help": "gif, mp4, or both with a comma between (default gif)"}), label)  # fmt: skip
+    tool("mix", "coarse, middle and fine styles of rows on columns", ("--rows", {"default": "0-3", "metavar": "A-B"}),
+         ("--columns", {"default": "10-15", "metavar": "A-B"}), label)  # fmt: skip
+    tool("project", "the latents of your own pictures", ("--input", {"required": True, "help": "a picture or a folder of pictures"}),
+         ("--space", {"choices": ("auto", "z", "w", "w+"), "default": "auto"}), ("--steps", {"type": int, "default": 300}), label)  # fmt: skip
+    tool("directions", "directions that change one thing, and what they do to the labels",
+         ("--how", {"choices": ("auto", "sefa", "pca", "labels"), "default": "auto"}),
+         ("-k", {"type": int, "default": 5, "help": "how many (default 5)"}),
+         ("--layers", {"choices": ("all", "coarse", "middle", "fine"), "default": "all"}))  # fmt: skip
+    tool("vary", "items near one item", seed, ("-n", {"type": int, "default": 24}),
+         ("--amount", {"type": float, "default": 0.3, "help": "0 is the same, 1 unrelated (default 0.3)"}), label)  # fmt: skip
+    tool("traverse", "one number of the latent vector at a time", seed, ("--numbers", {"type": int, "default": 8}),
+         ("--steps", {"type": int, "default": 9}),
+         ("--along", {"metavar": "FOLDER", "help": "the directions in this folder, as `directions` wrote them, instead"}), label)  # fmt: skip
+    tool("gallery", "samples, an interpolation film and the film of the training", ("--truncation", {"type": float}))
+
+
+def explore(options):
+    from sparring import service
+
+    told = {k: v for k, v in vars(options).items() if k not in ("command", "run", "tool", "out", "json", "settings")}
+    for name in ("seeds", "rows", "columns"):
+        if name in told:
+            told[name] = list(_range(told[name], f"--{name}"))
+    if "formats" in told:
+        told["formats"] = told["formats"].split(",")
+    if "space" in told:
+        told["which"] = told.pop("space")
+    if "input" in told:
+        told["data"] = told.pop("input")
+    document = service.explore(options.run, options.tool, options.out, **told)
+
+    def lines(document):
+        for entry in document.get("from -3 to +3 deviations, mean of 64 items", []) + document.get("items", []):
+            yield "  ".join(f"{k} {number(v)}" for k, v in entry.items() if k != "changes")
+        yield from document["files"]
+
+    emit(options, document, lines)
+
+
+def add_score(parser):
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("input", metavar="INPUT", help="a file or folder of items")
+    json_flag(parser)
+
+
+def score(options):
+    from sparring.service import score
+
+    emit(options, score(options.run, options.input), lambda d: table([[f"{100 * e['real']:6.2f} % real", e["item"]] for e in d]))
