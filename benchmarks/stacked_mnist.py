@@ -1,6 +1,6 @@
 """StackedMNIST: three digits stacked as the channels of a colour picture make 1,000 modes; how many does a generator find?
 
-    python -m benchmarks.stacked_mnist --mnist FOLDER [--protocol reduced|full] [--minutes 52] [--seed 0] [--objective default|2014]
+    python -m benchmarks.stacked_mnist --mnist FOLDER [--protocol reduced|full] [--minutes 52] [--seed 0] [--objective default|2014] [--set path=value ...]
 
 The VEEGAN variant of the protocol: 128,000 random triples of the 60,000 training digits at 28x28; 26,000 generated samples, each channel
 read by a classifier; a mode counts when a sample falls into it; KL(generated || uniform) in nats. What is reduced: the length (--minutes of
@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", default="auto")
     parser.add_argument("--objective", choices=("default", "2014"), default="default")
+    parser.add_argument("--set", nargs="*", default=[], help="settings, path=value")
     parser.add_argument("--out", default="benchmarks/results/stacked_mnist.json")
     options = parser.parse_args()
     digits, y = idx(options.mnist, "train-images-idx3-ubyte"), idx(options.mnist, "train-labels-idx1-ubyte")
@@ -76,6 +77,7 @@ def main() -> None:
     network = classifier("mnist", (1, 28, 28), 10, batch(digits, y), batch(test, test_y), expand)
     start = time.perf_counter()
     settings = {"conditional": False, "watching.judge": 0, "hardware.threads": options.threads}
+    settings |= dict(s.split("=", 1) for s in options.set)
     settings |= OF_2014 if options.objective == "2014" else {}
     with tempfile.TemporaryDirectory() as folder:
         np.save(f"{folder}/triples.npy", stacked(digits, TRIPLES, options.seed))
@@ -88,7 +90,7 @@ def main() -> None:
         verdict = run.doctor()["verdict"]
     write_result(options.out, {
         "protocol": f"{options.protocol}, VEEGAN variant: {TRIPLES:,} triples, 28x28, {SAMPLES:,} samples, 1 run", "recipe": options.recipe,
-        "objective": options.objective, "seed": options.seed, "seconds": round(seconds), **facts, "generated": made, "doctor": verdict,
+        "objective": options.objective, "set": options.set, "seed": options.seed, "seconds": round(seconds), **facts, "generated": made, "doctor": verdict,
         "real": judge(read(network, stacked(test, SAMPLES, options.seed + 1))),
         "classifier": {"accuracy on 10,000 test digits": round(accuracy(network, batch(test, test_y), expand), 4)},
     })  # fmt: skip
