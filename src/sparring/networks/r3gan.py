@@ -66,33 +66,6 @@ def between(a: int, b: int) -> nn.Module:
     return conv
 
 
-class Basis(nn.Module):
-    """Learnt maps, each times one number made of the noise: (n, d) -> (n, width, h, w)."""
-
-    def __init__(self, inputs: int, width: int, size: tuple[int, int]):
-        super().__init__()
-        self.maps, self.numbers = nn.Parameter(torch.randn(width, *size)), nn.Linear(inputs, width, bias=False)
-        scaled_init(self.numbers.weight, 1.0)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.maps * self.numbers(z)[:, :, None, None]
-
-
-class Dense(nn.Module):
-    """Maps that are wholly made of the noise: (n, d) -> (n, width, h, w)."""
-
-    def __init__(self, inputs: int, width: int, size: tuple[int, int]):
-        super().__init__()
-        self.shape, self.numbers = (width, *size), nn.Linear(inputs, width * math.prod(size), bias=False)
-        scaled_init(self.numbers.weight, 1.0)
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.numbers(z).unflatten(1, self.shape)
-
-
-STARTS = {"basis": Basis, "dense": Dense}
-
-
 class Generator(nn.Module):
     def __init__(self, settings: settings.R3GANGenerator, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
@@ -100,7 +73,9 @@ class Generator(nn.Module):
         k, start = levels(places(space.shape, settings.patch))
         width, blocks = widths(settings.width, settings.most, k), settings.blocks
         self.embedding = Embedding(labels, noise) if labels else None
-        self.first = STARTS[settings.start](noise * (2 if labels else 1), width[0], start)
+        self.basis = nn.Parameter(torch.randn(width[0], *start))
+        self.first = nn.Linear(noise * (2 if labels else 1), width[0], bias=False)
+        scaled_init(self.first.weight, 1.0)
         make = lambda c: nn.Sequential(*(Block(c, settings.group, blocks * (k + 1)) for _ in range(blocks)))
         self.stages = nn.ModuleList(make(c) for c in width)
         self.change = nn.ModuleList(between(a, b) for a, b in zip(width, width[1:]))
@@ -110,7 +85,7 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         if self.embedding is not None:
             z = torch.cat([z, self.embedding(label)], 1)
-        h = self.first(z)                                                       # (n, c, h / 2^k, w / 2^k)
+        h = self.basis * self.first(z)[:, :, None, None]                        # (n, c, h / 2^k, w / 2^k)
         h = self.stages[0](h.contiguous(memory_format=torch.channels_last))
         for change, stage in zip(self.change, self.stages[1:]):
             h = stage(doubled(change(h)))                                       # (n, c', 2 h, 2 w)

@@ -160,9 +160,6 @@ class R3GANGenerator(Generator):
     """channels of a group of the 3x3 convolutions"""
     patch: int = Field(1, gt=0)
     """side of the blocks of pixels that are a place of the largest level: 2 makes it a quarter as many places"""
-    start: Literal["basis", "dense"] = "basis"
-    """how the smallest level begins: learnt maps, each times one number made of the noise, as published; or maps that are wholly made of the
-    noise, for few channels, whose fixed places would show in every picture"""
 
 
 class R3GANDiscriminator(Discriminator):
