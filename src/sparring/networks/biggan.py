@@ -17,7 +17,7 @@ from sparring.layers.attention import SelfAttention
 from sparring.layers.conditioning import Embedding, LabelProjection
 from sparring.layers.norms import ConditionalBatchNorm2d
 from sparring.networks import settings
-from sparring.networks.dcgan import levels
+from sparring.networks.dcgan import levels, places
 
 
 def normed(module: nn.Module) -> nn.Module:
@@ -47,8 +47,9 @@ class UpBlock(nn.Module):
 class Generator(nn.Module):
     def __init__(self, settings: settings.BigGANGenerator, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
-        self.size = space.shape[1:]
-        k, self.start = levels(space.shape)
+        self.size, self.patch = space.shape[1:], settings.patch
+        shape = places(space.shape, settings.patch)
+        k, self.start = levels(shape)
         width = [settings.width * min(2**i, 4 if k <= 3 else 16) for i in range(k, -1, -1)]
         self.piece = max(1, noise // (k + 1))
         first = noise - k * self.piece
@@ -56,10 +57,10 @@ class Generator(nn.Module):
         told = self.piece + (settings.embedding if labels else 0)
         self.first = normed(nn.Linear(first, width[0] * math.prod(self.start)))
         self.blocks = nn.ModuleList(UpBlock(a, b, told) for a, b in zip(width, width[1:]))
-        at = attended(settings.attention, space.shape)
+        at = attended(settings.attention, shape)
         self.attention = nn.ModuleDict({str(i): SelfAttention(width[i + 1], normed) for i in range(k) if max(self.start) * 2 ** (i + 1) == at})
         self.norm = nn.BatchNorm2d(width[-1])
-        self.last = normed(nn.Conv2d(width[-1], space.shape[0], 3, padding=1))
+        self.last = normed(nn.Conv2d(width[-1], shape[0], 3, padding=1))
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         pieces = [z[:, : z.shape[1] - len(self.blocks) * self.piece], *z[:, z.shape[1] - len(self.blocks) * self.piece :].split(self.piece, 1)]
@@ -69,7 +70,7 @@ class Generator(nn.Module):
         for i, (block, piece) in enumerate(zip(self.blocks, pieces[1:])):
             h = block(h, torch.cat([piece, *shared], 1))                        # (n, c', 2 h, 2 w)
             h = self.attention[str(i)](h) if str(i) in self.attention else h
-        x = torch.tanh(self.last(F.relu(self.norm(h))))
+        x = F.pixel_shuffle(torch.tanh(self.last(F.relu(self.norm(h)))), self.patch)          # (n, channels, >= h, >= w)
         return x[..., : self.size[0], : self.size[1]].float()
 
 
@@ -97,14 +98,15 @@ class DownBlock(nn.Module):
 class Discriminator(nn.Module):
     def __init__(self, settings: settings.BigGANDiscriminator, *, space: Space, labels: int = 0):
         super().__init__()
-        k, (h, w) = levels(space.shape)
+        self.patch, shape = settings.patch, places(space.shape, settings.patch)
+        k, (h, w) = levels(shape)
         small = k <= 3                                                          # as published for 32 px: two halvings, then two blocks at 8 px
         width = [settings.width * min(2**i, 1 if small else 16) for i in range(k)]
         halvings = 2 if small and k == 3 else k
-        plan = [(a, b, i < halvings) for i, (a, b) in enumerate(zip([space.shape[0], *width], [*width, width[-1]]))]
-        self.pad = (0, w * 2**k - space.shape[2], 0, h * 2**k - space.shape[1])
+        plan = [(a, b, i < halvings) for i, (a, b) in enumerate(zip([shape[0], *width], [*width, width[-1]]))]
+        self.pad = (0, self.patch * w * 2**k - space.shape[2], 0, self.patch * h * 2**k - space.shape[1])
         self.blocks = nn.ModuleList(DownBlock(a, b, halve=halve, first=i == 0) for i, (a, b, halve) in enumerate(plan))
-        at, side = attended(settings.attention, space.shape), max(h, w) * 2**k
+        at, side = attended(settings.attention, shape), max(h, w) * 2**k
         self.attention = nn.ModuleDict(
             {str(i): SelfAttention(b, normed) for i, (_, b, halve) in enumerate(plan) if halve and side >> (i + 1) == at}
         )
@@ -114,7 +116,7 @@ class Discriminator(nn.Module):
             self.projection.embedding = spectral_norm(self.projection.embedding)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        h = F.pad(x, self.pad) if any(self.pad) else x
+        h = F.pixel_unshuffle(F.pad(x, self.pad) if any(self.pad) else x, self.patch)
         for i, block in enumerate(self.blocks):
             h = block(h)
             h = self.attention[str(i)](h) if str(i) in self.attention else h

@@ -19,6 +19,11 @@ def levels(shape: tuple[int, ...], smallest: int = 4) -> tuple[int, tuple[int, i
     return k, (-(-shape[1] // 2**k), -(-shape[2] // 2**k))
 
 
+def places(shape: tuple[int, ...], patch: int) -> tuple[int, int, int]:
+    """The shape (c, h, w) of a picture whose blocks of pixels are places."""
+    return shape[0] * patch**2, -(-shape[1] // patch), -(-shape[2] // patch)
+
+
 def channels(width: int, k: int) -> list[int]:
     """Channels from the largest level to the smallest."""
     return [width * min(2**i, 8) for i in range(k)]

@@ -17,7 +17,7 @@ from sparring.base.space import Space
 from sparring.layers.conditioning import Embedding, LabelProjection
 from sparring.layers.resampling import doubled, halved
 from sparring.networks import settings
-from sparring.networks.dcgan import levels
+from sparring.networks.dcgan import levels, places
 
 GAIN = math.sqrt(2 / (1 + 0.2**2))
 EXPANSION = 2
@@ -26,11 +26,6 @@ EXPANSION = 2
 def widths(width: int, most: int, k: int) -> list[int]:
     """Channels from the smallest level to the full size, halved with every doubling."""
     return [min(most, width * 2**i) for i in range(k, -1, -1)]
-
-
-def places(shape: tuple[int, ...], patch: int) -> tuple[int, int, int]:
-    """The shape (c, h, w) of a picture whose blocks of pixels are places."""
-    return shape[0] * patch**2, -(-shape[1] // patch), -(-shape[2] // patch)
 
 
 def scaled_init(weight: Tensor, gain: float) -> None:

@@ -192,6 +192,8 @@ class BigGANGenerator(Generator):
     """numbers of the embedding of a condition that all blocks share"""
     attention: int = Field(16, ge=0)
     """side of the maps that self-attention looks at (half of the picture's where there are none of that size); 0 for none"""
+    patch: int = Field(1, gt=0)
+    """side of the blocks of pixels that are a place of the largest level: 2 makes it a quarter as many places"""
 
 
 class BigGANDiscriminator(Discriminator):
@@ -204,6 +206,8 @@ class BigGANDiscriminator(Discriminator):
     """channels: of every level to 32 px, of the largest level above"""
     attention: int = Field(16, ge=0)
     """side of the maps that self-attention looks at (half of the picture's where there are none of that size); 0 for none"""
+    patch: int = Field(1, gt=0)
+    """side of the blocks of pixels that are a place of the largest level: 2 makes it a quarter as many places"""
 
 
 class FastGANGenerator(Generator):
