@@ -1,6 +1,7 @@
 """StackedMNIST: three digits stacked as the channels of a colour picture make 1,000 modes; how many does a generator find?
 
-    python -m benchmarks.stacked_mnist --mnist FOLDER [--protocol reduced|full] [--minutes 52] [--seed 0] [--objective default|2014] [--set path=value ...]
+    python -m benchmarks.stacked_mnist --mnist FOLDER [--protocol reduced|full] [--minutes 52] [--seed 0] [--objective default|2014]
+        [--set path=value ...]
 
 The VEEGAN variant of the protocol: 128,000 random triples of the 60,000 training digits at 28x28; 26,000 generated samples, each channel
 read by a classifier; a mode counts when a sample falls into it; KL(generated || uniform) in nats. What is reduced: the length (--minutes of
@@ -90,7 +91,8 @@ def main() -> None:
         verdict = run.doctor()["verdict"]
     write_result(options.out, {
         "protocol": f"{options.protocol}, VEEGAN variant: {TRIPLES:,} triples, 28x28, {SAMPLES:,} samples, 1 run", "recipe": options.recipe,
-        "objective": options.objective, "set": options.set, "seed": options.seed, "seconds": round(seconds), **facts, "generated": made, "doctor": verdict,
+        "objective": options.objective, "set": options.set, "seed": options.seed, "seconds": round(seconds), **facts, "generated": made,
+        "doctor": verdict,
         "real": judge(read(network, stacked(test, SAMPLES, options.seed + 1))),
         "classifier": {"accuracy on 10,000 test digits": round(accuracy(network, batch(test, test_y), expand), 4)},
     })  # fmt: skip

@@ -15,6 +15,7 @@ _HOMES = {
     "load": "sparring.service:load_run",
     "inspect": "sparring.service",
     "compare": "sparring.service",
+    "transform": "sparring.service",
     "measure": "sparring.service:measure_samples",
     "UserError": "sparring.base.errors",
     "Run": "sparring.runs.run",

@@ -180,6 +180,38 @@ def explore(path: str | Path, tool: str, out: str | Path | None = None, **settin
     return {"run": str(path), "tool": tool, **TOOLS[tool](run, folder, **settings)}
 
 
+def transform(
+    path: str | Path, given: str | Path, out: str | Path, *, mask: str | Path | None = None, scale: int | None = None, tile: int = 256,
+    display: "Display | None" = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Restores a picture, or every picture of a folder, with a run: enlarges, fills in, cleans, colours. See `runs.transforming`.
+
+    `mask`: white where a picture is to be filled in. `scale`: to be sure of it; a run enlarges as it was trained to. `tile`: side in pixels
+    of what the network sees at once.
+    """
+    import torch
+
+    from sparring.play.game import Restores
+    from sparring.runs.transforming import transform_files
+
+    run = load_run(path)
+    game = run.game
+    if not isinstance(game, Restores):
+        raise UserError(f"{run.path} was trained by {run.folder.recipe()['recipe']}, which makes pictures from nothing: see `sparring sample`")
+    if scale not in (None, game.scale):
+        raise UserError(f"{run.path} enlarges {game.scale} times, not {scale}: train another with --degradation.scale {scale}")
+    if game.masked and mask is None:
+        raise UserError("which part is to be filled in? Give --mask, a picture of the same size that is white there")
+    if mask is not None and not game.masked:
+        raise UserError(f"{run.path} fills no holes: leave --mask out")
+    with torch.no_grad():
+        done = transform_files(
+            game.restore, Path(given), Path(out), channels_in=game.given, channels_out=game.space.shape[0], scale=game.scale, reach=game.reach,
+            multiple=game.multiple, mask=None if mask is None else Path(mask), tile=tile, display=display,
+        )  # fmt: skip
+    return {"run": str(run.path), "out": str(out), "scale": game.scale, **done}
+
+
 def score(path: str | Path, items: str) -> list[dict[str, Any]]:
     """The probability that each item of a file or folder is real, with its name."""
     from sparring.modalities.open import open_named

@@ -121,6 +121,34 @@ def explore(options):
     emit(options, document, lines)
 
 
+def add_transform(parser):
+    parser.add_argument("run", metavar="RUN")
+    parser.add_argument("input", metavar="INPUT", help="a picture or a folder of pictures, of any size")
+    parser.add_argument("--out", required=True, metavar="PATH", help="a picture's name, or a folder")
+    parser.add_argument("--mask", metavar="PATH", help="white where the picture is to be filled in; for a folder, a folder of them")
+    parser.add_argument("--scale", type=int, help="how many times larger (a run does what it was trained to do)")
+    parser.add_argument("--tile", type=int, default=256, help="side in pixels of what the network sees at once: less takes less memory (default 256)")
+    parser.add_argument("--quiet", action="store_true", help="print the last line and warnings only")
+    json_flag(parser)
+
+
+def transform(options):
+    from sparring import service
+    from sparring.runs.progress import display
+
+    shown = display(options.quiet or options.json)
+    document = service.transform(options.run, options.input, options.out, mask=options.mask, scale=options.scale, tile=options.tile, display=shown)
+
+    def lines(document):
+        kept = f", {document['kept']} were there already" if document["kept"] else ""
+        skipped = f", {len(document['skipped'])} skipped" if document["skipped"] else ""
+        yield f"{len(document['files'])} pictures, {document['megapixels']:.1f} megapixels in {document['seconds']:.1f} s{kept}{skipped}"
+        yield document["out"]
+
+    emit(options, document, lines)
+    return 1 if document["skipped"] else 0
+
+
 def add_score(parser):
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("input", metavar="INPUT", help="a file or folder of items")

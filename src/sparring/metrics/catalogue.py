@@ -23,8 +23,9 @@ class Metric:
     """labels: asked for with each item; classifier: an own extractor that sees them; modes: a known mixture; points: no pictures"""
     against: Literal["reference", "training"] = "reference"
     """what items are compared with: the random sample of training items, or all of them"""
-    of: Literal["items", "game"] = "items"
-    """what it asks: sets of items, or the game itself (metrics/probing.py), which is slower and is done when it is asked for by name"""
+    of: Literal["items", "game", "pairs"] = "items"
+    """what it asks: sets of items; the game itself (metrics/probing.py), which is slower and is done when it is asked for by name; or items
+    and their targets (metrics/paired.py)"""
     least: int = 2
     """fewest items that every set must have"""
     implementation: str = ""
@@ -80,6 +81,12 @@ METRICS = {metric.name: metric for metric in (
            about="how much surer the discriminator is of training items than of held-out ones, in deviations"),
     Metric("gan_train", "higher", "its own", of="game", source="GAN-train of Shmelkov et al. 2018, https://arxiv.org/abs/1807.09499",
            about="accuracy on real items of a classifier that learnt from generated ones"),
+    Metric("psnr", "higher", "its own", of="pairs", source="10 log10(peak^2 / mean squared error)",
+           about="nearness to the target, pixel by pixel, in dB"),
+    Metric("ssim", "higher", "its own", of="pairs", source="Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861",
+           about="nearness to the target in local means, contrasts and structure; 1 is equal"),
+    Metric("perceptual", "lower", "its own", of="pairs", source="Zhang et al. 2018, https://arxiv.org/abs/1801.03924, on the own extractor",
+           about="distance to the target as the extractor sees it"),
     Metric("modes", "higher", "collapsed", needs=("modes",), source=PACGAN,
            about="modes of the mixture with at least one point within 3 sigma"),
     Metric("hq", "higher", "damaged", needs=("modes",), source=PACGAN,
@@ -95,6 +102,7 @@ METRICS = {metric.name: metric for metric in (
 )}
 # fmt: on
 
+PAIRED = ("psnr", "ssim", "perceptual")
 MIXTURE = ("modes", "hq", "kl", "js", "radius", "wasserstein")
 FEATURES = ("fd", "kid", "precision", "recall", "density", "coverage", "label_accuracy", "copies")
 

@@ -36,6 +36,7 @@ class Judge:
     names: metrics, by default those usual for the data and the extractors.
     density: the mixture that the data come from, where it is known (`.means` (m, d), `.sigma`).
     n: the most items judged, by default 1,500 (2,500 points of a known mixture).
+    trivial: compact items, what needs no learning where there is something to answer to; by default those of the codec's trivial generator.
 
     Fakes and held-out items are compared with the same random training items, 1,500 or n if that is more; copies are looked for
     among all of them, up to 20,000. Columns that do not depend on the fakes are computed once for each n. Nothing here draws from
@@ -53,8 +54,9 @@ class Judge:
         density: Any = None,
         n: int | None = None,
         seed: int = 0,
+        trivial: Mapping[str, Tensor] | None = None,
     ):
-        self.codec, self.extractors, self.seed = codec, extractors, seed
+        self.codec, self.extractors, self.seed, self.trivial = codec, extractors, seed, trivial
         has_modes = getattr(density, "means", None) is not None
         self.metrics = named(names if names is not None else usual(codec.space.kind, has_modes, extractors))
         self.n = n or (PROTOCOL_ITEMS if has_modes else REFERENCE)
@@ -142,6 +144,8 @@ class Judge:
         """NotComputable when something that the metric needs is not there."""
         if metric.of == "game":
             raise NotComputable("asks the game itself: measure the run with this metric by name")
+        if metric.of == "pairs":
+            raise NotComputable("needs a target for every item, as restorations and translations of pairs have it")
         for role in metric.views:
             if role not in self.extractors:
                 raise NotComputable(ABSENT.get(role, f"needs an extractor in the role {role!r}"))
@@ -166,10 +170,13 @@ class Judge:
             real = self._some(self.held_out, n, "floor")
             training = {"x": self.training.x} | ({} if self.training.labels is None else {"y": self.training.labels})
             known = self._some(training, n, "copied")
-            trivial = {"x": self.codec.baseline(self.training.x, n, seed_of("baseline", self.seed))}
+            if self.trivial is None:                     # labels of random training items, unrelated to what it made
+                trivial = known | {"x": self.codec.baseline(self.training.x, n, seed_of("baseline", self.seed))}
+            else:
+                trivial = {name: rows[:n] for name, rows in self.trivial.items()}
             self._sets[n] = {
                 "held-out": self._items(real, kept=True),
-                "trivial": self._items(known | trivial),  # labels of random training items, unrelated to what it made
+                "trivial": self._items(trivial),
                 "damaged": self._items(real | {"x": self.codec.spoil(real["x"], seed_of("spoil", self.seed))}),
                 "collapsed": self._items({name: rows[:1].expand_as(rows) for name, rows in real.items()}),
                 "mislabelled": self._items(real | {name: rows.roll(1, 0) for name, rows in real.items() if name == "y"}),

@@ -38,6 +38,10 @@ MANY = 500
 """files from which worker processes pay for their start"""
 CHUNK = 64
 """pictures a worker decodes at a time"""
+TILE_STEP = 4
+"""a tile's side is a multiple of this many pixels"""
+TOO_SMALL = 0.05
+"""share of the pictures that may be smaller than a tile whose size is derived"""
 SAMPLE = 64
 """files that tell in advance which encoding a large collection will get"""
 AT_ONCE = 2**30
@@ -61,6 +65,10 @@ class ImageSource(Source):
     @abstractmethod
     def pixels(self, encoding: Images) -> np.ndarray:
         """Every picture under a fitted encoding, (n, channels, height, width) uint8; may be memory-mapped, then changes stay private."""
+
+    @abstractmethod
+    def pictures(self, channels: int) -> Iterator[np.ndarray]:
+        """Every picture at its own size, one by one, (channels, h, w) uint8."""
 
     @abstractmethod
     def _origin(self) -> dict[str, Any]:
@@ -106,13 +114,22 @@ def derive(sizes: np.ndarray, channels: np.ndarray, encoding: Images) -> tuple[I
     reason in words."""
     found, why = {}, {}
     if encoding.resolution == "auto":
-        found["resolution"], why["resolution"] = _resolution(sizes)
+        found["resolution"], why["resolution"] = (tile_size if encoding.fit == "tiles" else _resolution)(sizes)
     if encoding.channels == "auto":
         found["channels"] = int(channels.max())
         count = f"{(channels == found['channels']).sum()} of {len(channels)} pictures"
         reasons = {1: "every picture is grey", 3: f"{count} have colour", 4: f"{count} are transparent somewhere"}
         why["channels"] = reasons[found["channels"]]
     return Images.model_validate(dump(encoding) | found), why
+
+
+def tile_size(sizes: np.ndarray) -> tuple[tuple[int, int], str]:
+    """(height, width) of tiles for pictures of these (n, 2) sizes, and why: 64 pixels a side, or less where more pictures are smaller."""
+    shorter = float(np.quantile(sizes.min(1), TOO_SMALL, method="lower"))
+    side = min(AUTO_SIDE, int(shorter) // TILE_STEP * TILE_STEP)
+    if side < TILE_STEP:
+        raise UserError(f"the pictures are too small to be cut into tiles: the shorter side is {shorter:.0f} pixels")
+    return (side, side), f"pictures are cut into tiles of {side}x{side}"
 
 
 def _resolution(sizes: np.ndarray) -> tuple[tuple[int, int], str]:
@@ -160,6 +177,11 @@ class PictureArray(ImageSource):
             return self.array.transpose(0, 3, 1, 2)  # (n, h, w, c) -> (n, c, h, w), a view: the array may be a map
         pictures = (Image.fromarray(item[..., 0] if c == 1 else item) for item in self.array)
         return np.stack([fitted(picture, encoding.size, encoding.channels, encoding.fit) for picture in pictures])
+
+    def pictures(self, channels: int) -> Iterator[np.ndarray]:
+        for item in self.array:
+            picture = Image.fromarray(item[..., 0] if item.shape[2] == 1 else item)
+            yield fitted(picture, item.shape[:2], channels, "crop")
 
     def _origin(self) -> dict[str, Any]:
         return {"modes": _modes({1: "grey", 3: "colour", 4: "alpha"}[int(c)] for c in self.channels), "corrupt": []}
@@ -220,12 +242,16 @@ class PictureFiles(ImageSource):
         def fill(folder: Path) -> None:
             # plain writes in order, not a memory map: a full disk is then an error and not a crash
             with open(folder / "pixels.npy", "wb") as file:
-                _write_header(file, shape)
+                write_header(file, shape)
                 arguments = (self.store, encoding.size, encoding.channels, encoding.fit)
-                for block in _by_chunks(_encode_chunk, self.names, arguments, "Resizing pictures"):
+                for block in by_chunks(_encode_chunk, self.names, arguments, "Resizing pictures"):
                     file.write(block.tobytes())
 
-        return mapped(_cached(key, fill) / "pixels.npy")
+        return mapped(cached(key, fill) / "pixels.npy")
+
+    def pictures(self, channels: int) -> Iterator[np.ndarray]:
+        for chunk in by_chunks(_whole_chunk, list(zip(self.names, self.sizes.tolist())), (self.store, channels), "Reading pictures"):
+            yield from chunk
 
     def _origin(self) -> dict[str, Any]:
         return {
@@ -278,10 +304,10 @@ def _surveyed(store: Store, names: list[str], key: str) -> tuple[list[dict], tup
 
     def fill(folder: Path) -> None:
         target = _target(store, names, folder / "pixels.npy")
-        facts = [fact for chunk in _by_chunks(_survey_chunk, list(enumerate(names)), (store, target), "Reading pictures") for fact in chunk]
+        facts = [fact for chunk in by_chunks(_survey_chunk, list(enumerate(names)), (store, target), "Reading pictures") for fact in chunk]
         (folder / "survey.json").write_text(json.dumps({"facts": facts, "written": target and target.geometry}), encoding="utf-8")
 
-    entry = _cached(key, fill)
+    entry = cached(key, fill)
     survey = files.read_json(entry / "survey.json")
     if survey["written"] is None:
         return survey["facts"], None
@@ -302,7 +328,7 @@ def _target(store: Store, names: list[str], file: Path) -> Target | None:
     if len(names) * height * width * depth > AT_ONCE:
         return None
     with open(file, "wb") as opened:
-        _write_header(opened, (len(names), depth, height, width))
+        write_header(opened, (len(names), depth, height, width))
         start = opened.tell()
         opened.truncate(start + len(names) * height * width * depth)
     return Target(geometry, file, start)
@@ -329,6 +355,10 @@ def _encode_chunk(names: list[str], store: Store, size: tuple[int, int], channel
     return np.stack([_encode(store, name, size, channels, fit) for name in names])
 
 
+def _whole_chunk(named: list[tuple[str, list[int]]], store: Store, channels: int) -> list[np.ndarray]:
+    return [_encode(store, name, (size[0], size[1]), channels, "crop") for name, size in named]
+
+
 def _encode(store: Store, name: str, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:
     try:
         with store.open(name) as file:
@@ -340,7 +370,7 @@ def _encode(store: Store, name: str, size: tuple[int, int], channels: int, fit: 
 # ---- the cache and the workers
 
 
-def _cached(key: str, fill: Callable[[Path], None]) -> Path:
+def cached(key: str, fill: Callable[[Path], None]) -> Path:
     """The cache entry of that key, filled if it is not there."""
     entry = files.cache() / "images" / key
     if not entry.exists():
@@ -372,20 +402,20 @@ def gathered(pixels: np.ndarray, rows: np.ndarray | None, memory: str = "auto") 
 
     def fill(folder: Path) -> None:
         with open(folder / "pixels.npy", "wb") as file:
-            _write_header(file, (len(rows), *pixels.shape[1:]))
+            write_header(file, (len(rows), *pixels.shape[1:]))
             for start in range(0, len(rows), 1024):
                 file.write(pixels[rows[start : start + 1024]].tobytes())
 
     whole = Path(pixels.filename)
-    return mapped(_cached(files.hash_bytes(f"{whole} {whole.stat().st_mtime_ns}".encode(), rows.tobytes()), fill) / "pixels.npy")
+    return mapped(cached(files.hash_bytes(f"{whole} {whole.stat().st_mtime_ns}".encode(), rows.tobytes()), fill) / "pixels.npy")
 
 
-def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     """The head of an .npy file of bytes; its rows may follow in pieces."""
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def _by_chunks(function: Callable, items: list, arguments: tuple, title: str) -> Iterator[Any]:
+def by_chunks(function: Callable, items: list, arguments: tuple, title: str) -> Iterator[Any]:
     """`function(chunk of items, *arguments)` in order, in worker processes when there are many items, under a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

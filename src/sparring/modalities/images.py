@@ -18,6 +18,7 @@ from sparring.base.settings import dump, load
 from sparring.base.space import Attribute, ImageSpace
 from sparring.modalities import mirror
 from sparring.modalities.image_source import ImageSource, derive, gathered
+from sparring.modalities.image_tiles import Tiles
 from sparring.modalities.settings import Images
 from sparring.modalities.source import Codec
 
@@ -77,6 +78,9 @@ class ImageCodec(Codec):
             values = self._values(source)
             batch["y"] = torch.from_numpy(values if rows is None else values[rows])
         return batch
+
+    def items(self, source: ImageSource) -> ImageSource:
+        return Tiles(source, self.encoding.size) if self.encoding.fit == "tiles" and not isinstance(source, Tiles) else source
 
     def facts(self, source: ImageSource) -> dict[str, Any]:
         rows = np.sort(torch.randperm(len(source), generator=generator("mirror", "rows"))[: mirror.LOOKED_AT].numpy())

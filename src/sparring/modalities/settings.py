@@ -47,8 +47,8 @@ class Images(Encoding):
         Rule(f"median height and width (a square where shapes are mixed), at most {AUTO_SIDE} px"),
     ] = "auto"
     """side of a square, or HEIGHTxWIDTH, in pixels"""
-    fit: Literal["crop", "pad", "stretch"] = "crop"
-    """how a picture of another shape is fitted: cut at the centre, black (with alpha: transparent) bars, or distorted"""
+    fit: Literal["crop", "pad", "stretch", "tiles"] = "crop"
+    """how a picture of another shape is fitted: cut at the centre, black (with alpha: transparent) bars, distorted; or all of it, in tiles"""
     channels: Annotated[
         Literal[1, 3, 4] | Auto,
         BeforeValidator(_channels),

@@ -59,6 +59,10 @@ class Codec(ABC):
     def encode(self, source: Source, rows: np.ndarray | None = None) -> dict[str, "Tensor"]:
         """Items (all, or those rows) as compact tensors {"x": ..., "y": ...}: what is kept in memory (images: uint8)."""
 
+    def items(self, source: Source) -> Source:
+        """The source whose items are encoded: the one given, or, of pictures that are cut into tiles, their tiles."""
+        return source
+
     def facts(self, source: Source) -> dict[str, Any]:
         """What recipes may ask about the data beyond their space: fields of `recipes.recipe.Facts`."""
         return {}

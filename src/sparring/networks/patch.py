@@ -24,7 +24,12 @@ class Discriminator(nn.Module):
             conv = nn.Conv2d(a, b, 4, 2 if i < settings.layers else 1, 1, bias=not norm)
             layers += [conv, InstanceNorm() if norm else nn.Identity(), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width[-1], 1, 4, 1, 1))
-        published_init(self)
+        if settings.norm == "instance":
+            published_init(self)
+        else:                                                                       # nothing brings the scale back: He's initialisation keeps it
+            for conv in (m for m in self.modules() if isinstance(m, nn.Conv2d)):
+                nn.init.kaiming_normal_(conv.weight, 0.2)
+                nn.init.zeros_(conv.bias)
 
     @property
     def smallest(self) -> int:

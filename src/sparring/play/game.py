@@ -128,6 +128,33 @@ class Scores(ABC):
         """Logits (n,), higher for items that look real. Only differences mean something until they are calibrated."""
 
 
+class Restores(ABC):
+    """Undoes damage: makes items from what is left of them."""
+
+    scale: int = 1
+    """how many times larger than what is given the restored picture is"""
+    given: int = 3
+    """channels of the picture that it is given"""
+    masked: bool = False
+    """whether it is given one channel more, which is 1 where the picture is missing and 0 elsewhere"""
+    reach: int = 0
+    """pixels of what is given, to each side, that one restored pixel can depend on"""
+    multiple: int = 1
+    """what the sides of what is given should be multiples of"""
+
+    @abstractmethod
+    def damage(self, x: Tensor) -> Tensor:
+        """What is left of items (n, *shape). Draws from torch's random state."""
+
+    @abstractmethod
+    def restore(self, given: Tensor) -> Tensor:
+        """Items (n, *shape) from what is left of them. Deterministic; pictures of any size."""
+
+    @abstractmethod
+    def trivial(self, given: Tensor) -> Tensor:
+        """The restoration that needs no learning, (n, *shape): what a learnt one must beat, and how a damaged item is shown."""
+
+
 class Encodes(ABC):
     """Maps items to latents."""
 

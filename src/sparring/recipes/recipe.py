@@ -1,8 +1,8 @@
 """What a recipe is: a function of facts that returns a complete configuration. Nothing here imports torch."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
@@ -78,6 +78,8 @@ class Recipe:
     """a game of the same family so small that laws are tested on it in a second"""
     labelled: bool = False
     """whether it needs labels"""
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+    """how it wants the data encoded, where that is not what the modality does by itself"""
 
     @property
     def summary(self) -> str:
@@ -87,11 +89,14 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {}
 
 
-def recipe(name: str, *, task: str, modalities: tuple[str, ...], papers: tuple[str, ...], tiny: Callable[[Space], Component], labelled: bool = False):
+def recipe(
+    name: str, *, task: str, modalities: tuple[str, ...], papers: tuple[str, ...], tiny: Callable[[Space], Component], labelled: bool = False,
+    encoding: Mapping[str, Any] | None = None,
+):  # fmt: skip
     """Registers the function below it."""
 
     def register(make: Callable[[Facts], Configuration]) -> Callable[[Facts], Configuration]:
-        RECIPES[name] = Recipe(name, task, modalities, papers, make, tiny, labelled)
+        RECIPES[name] = Recipe(name, task, modalities, papers, make, tiny, labelled, dict(encoding or {}))
         return make
 
     return register

@@ -50,6 +50,7 @@ class Data:
 
 
 def prepare(text: str, source: Source, codec: Codec, parts: Split) -> Data:
+    source = codec.items(source)
     hashes = source.hashes()
     return Data(text, source, codec, split(hashes, parts), files.hash_bytes(*(h.encode() for h in sorted(hashes))), {})
 

@@ -38,10 +38,9 @@ def gather(text: str, recipe: Recipe, encoding: Mapping[str, Any] | None = None)
     full, source = open_named(text)
     if source.kind not in recipe.modalities:
         raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, and {text} holds {source.kind}")
-    wanted = Encoding.named(source.kind)()
-    if encoding:
-        wanted = override(wanted, dict(encoding))
+    wanted = override(Encoding.named(source.kind)(), {**recipe.encoding, **(encoding or {})})
     codec = fit(source, wanted)
+    source = codec.items(source)
     import numpy as np
 
     counts = tuple(int(c) for c in np.bincount(source.labels, minlength=len(source.classes))) if source.labels is not None else ()

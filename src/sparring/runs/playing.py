@@ -15,7 +15,7 @@ from sparring.base import devices, files, ranks
 from sparring.base.errors import UserError, WorkError
 from sparring.base.seeding import generator, reseed
 from sparring.play.checkpoint import load_trainer, save_clock, save_local, save_trainer
-from sparring.play.game import Game, Generates, Scores
+from sparring.play.game import Game, Restores, Scores
 from sparring.play.optimizers import CAUTION
 from sparring.play.stream import Stream
 from sparring.play.trainer import Record, Trainer
@@ -25,7 +25,7 @@ from sparring.runs import health
 from sparring.runs.calibration import Calibration, accuracy, calibrate
 from sparring.runs.data import Data
 from sparring.runs.folder import Folder, whole
-from sparring.runs.judging import FEWEST, fakes, judge_for, mean_skill, tells
+from sparring.runs.judging import FEWEST, answers, fakes, judge_for, judged, makes, mean_skill, tells, triples
 from sparring.runs.progress import Display
 from sparring.runs.tracking import TensorBoard
 
@@ -39,6 +39,8 @@ VERDICTS = 128
 """held-out and generated items that the discriminator is asked about at a tick"""
 PER_LABEL = 10
 """items of each label in a preview"""
+PREVIEWED = 24
+"""damaged items in a preview"""
 
 
 def periods(watch: Watching, length: int) -> tuple[int, int, int]:
@@ -147,11 +149,12 @@ class Playing:
         part = self.data.held_out
         if part is None:
             self.display.warn("too few items to hold any out: nothing will be measured and the last checkpoint is the best")
-        elif self.judge_every and isinstance(self.game, Generates):
+        elif self.judge_every and makes(self.game):
             if self.game.space.kind == "images":
                 self.display.note("preparing metrics (for new pictures the network that judges them is trained first: about a minute, once)")
             with torch.random.fork_rng(devices=[]):
-                self.judge = judge_for(self.data, part, names=self.configuration.watching.metrics, n=self.configuration.watching.items)
+                watching = self.configuration.watching
+                self.judge = judge_for(self.data, part, names=watching.metrics, n=watching.items, game=self.game)
             if self.judge is None:
                 few = len(self.data.rows[part])
                 self.display.warn(f"{few} items are held out, metrics need {FEWEST}: nothing will be measured and the last checkpoint is the best")
@@ -206,7 +209,7 @@ class Playing:
             costs["tick"] = _seconds(self.verdicts)
             costs["preview"] = _seconds(lambda: self.preview(0))
             if self.judge is not None:
-                costs["judgement"] = _seconds(lambda: self.judge.judge(fakes(self.data, self.game, self.configuration.watching.items, seed=1)))
+                costs["judgement"] = _seconds(self.judgement)
         return costs
 
     # ---- looking
@@ -224,7 +227,7 @@ class Playing:
         with watching(self.game):
             event["watch"] |= finite(self.verdicts())
             if self.judge is not None and (record.round % self.judge_every == 0 or at_end):
-                measured = self.judge.judge(fakes(self.data, self.game, self.configuration.watching.items, seed=1))["metrics"]
+                measured = self.judgement()["metrics"]
                 event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
                 event["skill"] = mean_skill(measured)
                 if event["skill"] is not None:
@@ -235,23 +238,31 @@ class Playing:
         event["health"] = [finding.code for finding in health.examine([*self.events, event])] if event["metrics"] or at_end else []
         return event
 
+    def judgement(self) -> dict[str, Any]:
+        """What is measured during training."""
+        return judged(self.judge, self.data, self.game, self.data.held_out, self.configuration.watching.items, seed=1)
+
     def verdicts(self) -> dict[str, float]:
         """The discriminator's accuracy on held-out and on generated items; remembers its calibration."""
-        if not (isinstance(self.game, Scores) and isinstance(self.game, Generates)):
+        if not (isinstance(self.game, Scores) and makes(self.game)):
             return {}
         part = self.data.held_out or "train"
         some = torch.randperm(len(self.data.part(part)["x"]), generator=generator("verdicts"))[:VERDICTS]      # data may be sorted by label
         real = {k: v[some] for k, v in self.data.part(part).items()}
-        made = fakes(self.data, self.game, len(real["x"]), seed=2)
+        made = fakes(self.data, self.game, part, len(real["x"]), seed=2)
         real_score, fake_score = (score_items(self.game, self.data.codec, batch) for batch in (real, made))
         self.notes["calibration"] = asdict(calibrate(real_score, fake_score, part))
         return accuracy(real_score, fake_score)
 
     def preview(self, round: int) -> None:
-        """previews/000100.png for fixed noise."""
-        if not isinstance(self.game, Generates):
+        """previews/000100.png for fixed noise, or for fixed damaged items: each beside its restoration and what it was."""
+        if not makes(self.game):
             return
         (self.folder.path / "previews").mkdir(exist_ok=True)
+        if isinstance(self.game, Restores):
+            items, rows = triples(self.data.codec, answers(self.data, self.game, self.data.held_out or "train", PREVIEWED, seed=0))
+            self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", rows)
+            return
         classes = len(self.game.space.labels) if tells(self.game) else 0
         labels = torch.arange(min(classes, 20)).repeat_interleave(PER_LABEL) if classes else None
         pictures = self.game.space.kind == "images"

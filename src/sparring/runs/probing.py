@@ -21,7 +21,8 @@ def subject(data: Data, game: Game, extractor: Extractor) -> Subject:
     pictures = game.space.kind == "images" and isinstance(game, Generates)
     return Subject(
         expand=data.codec.expand, extractor=extractor, shape=game.space.shape, classes=len(game.space.labels), training=data.part("train"),
-        held_out=held_out, fakes=lambda n: fakes(data, game, n, seed=3), steps=(lambda n, epsilon: steps(game, n, epsilon)) if pictures else None,
+        held_out=held_out, fakes=lambda n: fakes(data, game, "test", n, seed=3),
+        steps=(lambda n, epsilon: steps(game, n, epsilon)) if pictures else None,
         score=(lambda batch: score_items(game, data.codec, batch)) if isinstance(game, Scores) else None,
     )  # fmt: skip
 

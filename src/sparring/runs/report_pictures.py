@@ -13,10 +13,10 @@ from PIL import Image
 from sparring.base.errors import UserError
 from sparring.extractors.extractor import Numbers, extract
 from sparring.metrics.neighbours import closeness, nearest_two
-from sparring.play.game import Generates, Reconstructs, Scores
+from sparring.play.game import Generates, Reconstructs, Restores, Scores
 from sparring.runs.calibration import Calibration
 from sparring.runs.figures import Window, histogram, image, plane, scatter, sheet
-from sparring.runs.judging import fakes
+from sparring.runs.judging import answers, fakes, makes, triples
 from sparring.runs.playing import score_items
 from sparring.runs.report_material import SEED, Material
 from sparring.runs.report_words import number, percent
@@ -30,6 +30,8 @@ SUSPECTS, SEARCHED = 12, 256
 VERDICTS = 1000
 """items of each kind that the discriminator is asked about"""
 CELLS = 60
+ANSWERS = 24
+"""restorations shown"""
 JUDGEMENT = (
     (0.6, "It can hardly tell them apart, as it should be when the generator is good."),
     (0.8, "It tells many of them apart."),
@@ -42,7 +44,9 @@ JUDGEMENT = (
 
 
 def samples(material: Material) -> str:
-    """Generated items beside real ones in the same layout."""
+    """Generated items beside real ones in the same layout; or what was given, what came back and what it was."""
+    if isinstance(material.run.game, Restores):
+        return _answers(material)
     if not isinstance(material.run.game, Generates):
         raise UserError("this game does not generate")
     kind = material.run.codec.space.kind
@@ -51,6 +55,16 @@ def samples(material: Material) -> str:
     if kind == "points":
         return _point_samples(material)
     raise UserError(f"samples of {kind} cannot be shown on a page: `sparring sample {material.run.path}` writes them to files")
+
+
+def _answers(material: Material) -> str:
+    run = material.run
+    made = answers(run.data, run.game, material.shown_part, ANSWERS, SEED)
+    items, rows = triples(run.codec, made)
+    return (
+        f"<p>In every three: what was given (shown as the restoration that needs no learning), what came back, and the picture itself, which is "
+        f"{_real_origin(material)}.</p>{sheet(items, 'given, restored and true pictures', rows)}"
+    )
 
 
 def _picture_samples(material: Material) -> str:
@@ -192,14 +206,14 @@ def _distances(material: Material, look, training: torch.Tensor, distance: torch
 def verdicts(material: Material) -> str:
     """How sure the discriminator is: probabilities of held-out real and of generated items."""
     run = material.run
-    if not isinstance(run.game, Scores) or not isinstance(run.game, Generates):
+    if not isinstance(run.game, Scores) or not makes(run.game):
         raise UserError("this game has no discriminator")
     if run.calibration is None:
         raise UserError("the discriminator has not been watched yet, so its verdicts are not calibrated")
     if material.shown_part == "train":
         raise UserError("nothing is held out to ask the discriminator about")
     real = material.some(material.shown_part, VERDICTS, "verdicts")
-    made = fakes(run.data, run.game, len(real["x"]), SEED)
+    made = fakes(run.data, run.game, material.shown_part, len(real["x"]), SEED)
     scores = [score_items(run.game, run.codec, batch).double() for batch in (real, made)]
     chart, words = (_sure if run.calibration.scale > 0 else _at_a_loss)(material, run.calibration, *scores)
     return f'<div class="charts">{chart}<div class="words">{words}{_ranking(material, *scores)}</div></div>'

@@ -26,7 +26,7 @@ from sparring.runs import health
 from sparring.runs.calibration import Calibration
 from sparring.runs.data import Data, reopen
 from sparring.runs.folder import Folder
-from sparring.runs.judging import FEWEST, fakes, judge_for, mean_skill, tells
+from sparring.runs.judging import FEWEST, judge_for, judged, mean_skill, tells
 from sparring.runs.playing import score_items
 from sparring.runs.probing import subject
 
@@ -232,11 +232,11 @@ class Run:
         """
         held = self.data if data is None and split is None else reopen(self.path, split or self.configuration.split, data)
         with torch.random.fork_rng(devices=[]):
-            judge = judge_for(held, "test", names=metrics, n=n, inception=inception)
+            judge = judge_for(held, "test", names=metrics, n=n, inception=inception, game=self.game)
             if judge is None:
                 raise UserError(f"{held.text} has {len(held.rows['test'])} held-out items, measuring needs at least {FEWEST}: give more with --data")
             with torch.no_grad():
-                document = judge.judge(fakes(held, self.game, judge.n, seed))
+                document = judged(judge, held, self.game, "test", judge.n, seed)
             for metric in (m for m in named(metrics) if m.of == "game"):
                 try:
                     document["metrics"][metric.name] = measure(metric.name, subject(held, self.game, judge.extractors["own"]), judge.n)
