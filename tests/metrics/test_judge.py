@@ -11,6 +11,7 @@ from sparring.extractors.extractor import Numbers
 from sparring.extractors.settings import Classifier
 from sparring.metrics.catalogue import FEATURES, METRICS, named
 from sparring.metrics.judge import Judge
+from sparring.modalities.image_source import PictureArray
 from sparring.modalities.kinds import fit
 from sparring.modalities.open import open_data
 from sparring.modalities.settings import Images, Points
@@ -46,9 +47,23 @@ def points():
     return SimpleNamespace(judge=judge, report=judge.judge(fresh), fresh=fresh, training=training, held_out=held_out, codec=codec)
 
 
+@pytest.fixture(scope="session")
+def large():
+    """Smooth pictures of 32 pixels."""
+    noise = torch.randn(300, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    x = (torch.nn.functional.avg_pool2d(noise, 5, 1, 2) * 200 + 128).clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8).numpy()
+    source = PictureArray("smooth", x)
+    codec = fit(source, Images())
+    training, held_out, fresh = ({"x": codec.encode(source)["x"][i : i + 100]} for i in (0, 100, 200))
+    numbers = Numbers(codec.space.shape)
+    judge = Judge(codec, training, held_out, {"own": numbers, "numbers": numbers}, names=["checkerboard"])
+    return SimpleNamespace(judge=judge, report=judge.judge(fresh))
+
+
 @pytest.fixture(params=[name for name, metric in METRICS.items() if metric.of == "items"])
 def judged(request):
-    data = request.getfixturevalue("points" if {"modes", "points"} & set(METRICS[request.param].needs) else "pictures")
+    needs = set(METRICS[request.param].needs)
+    data = request.getfixturevalue("points" if {"modes", "points"} & needs else "large" if "places" in needs else "pictures")
     return METRICS[request.param], data.report["metrics"][request.param]
 
 
@@ -66,8 +81,8 @@ def test_every_metric_notices_what_it_must(judged):
 
 def test_every_metric_puts_real_items_above_the_trivial_generator(judged):
     metric, entry = judged
-    if metric.name == "copies":
-        assert "skill" not in entry, "noise copies nothing either"
+    if metric.name in ("copies", "checkerboard"):
+        assert "skill" not in entry, "noise copies nothing either, and has no grid"
     elif metric.name in ("modes", "kl", "js"):
         assert not worse(metric, entry["floor"], entry["baseline"], entry["floor"]), "independent coordinates also hit each mode of the ring"
     else:

@@ -15,17 +15,20 @@ class Metric:
     name: str
     better: Literal["lower", "higher", "floor"]
     """which way is better; `floor`: the nearer to the value of held-out real items"""
-    control: Literal["damaged", "collapsed", "mislabelled", "copied", "its own"]
+    control: Literal["damaged", "collapsed", "mislabelled", "copied", "chequered", "its own"]
     """the spoilt items that this metric must notice"""
     views: tuple[str, ...] = ()
     """roles of the extractors it looks through: own, numbers, efficientnet, inception"""
     needs: tuple[str, ...] = ()
-    """labels: asked for with each item; classifier: an own extractor that sees them; modes: a known mixture; points: no pictures"""
+    """labels: asked for with each item; classifier: an own extractor that sees them; modes: a known mixture; points: no pictures;
+    places: pictures of at least 32 pixels a side"""
     against: Literal["reference", "training"] = "reference"
     """what items are compared with: the random sample of training items, or all of them"""
     of: Literal["items", "game", "pairs"] = "items"
     """what it asks: sets of items; the game itself (metrics/probing.py), which is slower and is done when it is asked for by name; or items
     and their targets (metrics/paired.py)"""
+    graded: bool = True
+    """whether the trivial generator and real items are the ends of a scale, on which a skill says something"""
     least: int = 2
     """fewest items that every set must have"""
     implementation: str = ""
@@ -81,6 +84,8 @@ METRICS = {metric.name: metric for metric in (
            about="how much surer the discriminator is of training items than of held-out ones, in deviations"),
     Metric("gan_train", "higher", "its own", of="game", source="GAN-train of Shmelkov et al. 2018, https://arxiv.org/abs/1807.09499",
            about="accuracy on real items of a classifier that learnt from generated ones"),
+    Metric("checkerboard", "floor", "chequered", needs=("places",), graded=False, least=8, source="Durall et al. 2020, https://arxiv.org/abs/2003.01826",
+           about="power at the frequencies of upsampling above that beside them, in doublings: a grid of 2 or 4 pixels"),
     Metric("psnr", "higher", "its own", of="pairs", source="10 log10(peak^2 / mean squared error)",
            about="nearness to the target, pixel by pixel, in dB"),
     Metric("ssim", "higher", "its own", of="pairs", source="Wang et al. 2004, https://doi.org/10.1109/TIP.2003.819861",
@@ -107,11 +112,18 @@ MIXTURE = ("modes", "hq", "kl", "js", "radius", "wasserstein")
 FEATURES = ("fd", "kid", "precision", "recall", "density", "coverage", "label_accuracy", "copies")
 
 
-def usual(kind: str, has_modes: bool, roles: Iterable[str] = ()) -> tuple[str, ...]:
-    """Names of the metrics that a kind of data is judged by when nobody asks for others: those of extractors beyond the usual ones too."""
-    if kind == "points":
+def usual(shape: tuple[int, ...], has_modes: bool, roles: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the metrics that items of a shape are judged by when nobody asks for others: those of extractors beyond the usual ones too."""
+    if len(shape) == 1:
         return MIXTURE if has_modes else ("wasserstein", *FEATURES)
-    return FEATURES + tuple(name for name, metric in METRICS.items() if set(metric.views) & (set(roles) - {"own", "numbers"}))
+    grids = ("checkerboard",) if has_places(shape) else ()
+    beyond = set(roles) - {"own", "numbers"}
+    return FEATURES + grids + tuple(name for name, metric in METRICS.items() if set(metric.views) & beyond)
+
+
+def has_places(shape: tuple[int, ...]) -> bool:
+    """Whether items are pictures of at least 32 pixels a side, in which frequencies can be told apart."""
+    return len(shape) == 3 and min(shape[1:]) >= 32
 
 
 def named(names: Iterable[str]) -> list[Metric]:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from sparring.base.seeding import generator, seed_of
 from sparring.extractors.extractor import Extractor
-from sparring.metrics.catalogue import Metric, named, usual
+from sparring.metrics.artefacts import chequered
+from sparring.metrics.catalogue import Metric, has_places, named, usual
 from sparring.metrics.items import Items, NotComputable, Score
 from sparring.metrics.points import PROTOCOL_ITEMS
 from sparring.modalities.source import Codec
@@ -58,7 +59,7 @@ class Judge:
     ):
         self.codec, self.extractors, self.seed, self.trivial = codec, extractors, seed, trivial
         has_modes = getattr(density, "means", None) is not None
-        self.metrics = named(names if names is not None else usual(codec.space.kind, has_modes, extractors))
+        self.metrics = named(names if names is not None else usual(codec.space.shape, has_modes, extractors))
         self.n = n or (PROTOCOL_ITEMS if has_modes else REFERENCE)
         self.training_items = len(training["x"])
         self.reference = self._items(self._some(training, max(self.n, REFERENCE), "reference"), density=density, kept=True)
@@ -153,6 +154,8 @@ class Judge:
             raise NotComputable("the modes behind the data are not known")
         if "points" in metric.needs and self.codec.space.kind != "points":
             raise NotComputable("is for points only")
+        if "places" in metric.needs and not has_places(self.codec.space.shape):
+            raise NotComputable("is for pictures of at least 32 pixels a side")
         fewest = min(len(judged), len(self._against(metric)))
         if fewest < metric.least:
             raise NotComputable(f"needs at least {metric.least} items of every set, there are {fewest}")
@@ -182,6 +185,8 @@ class Judge:
                 "mislabelled": self._items(real | {name: rows.roll(1, 0) for name, rows in real.items() if name == "y"}),
                 "copied": self._items(known),
             }
+            if real["x"].ndim == 4:
+                self._sets[n]["chequered"] = self._items(real | {"x": chequered(real["x"])})
         return self._sets[n]
 
     def _items(self, batch: Mapping[str, Tensor], density: Any = None, kept: bool = False) -> Items:
@@ -199,7 +204,7 @@ class Judge:
 
 def _skill(metric: Metric, entry: Mapping[str, float]) -> float | None:
     """None where the trivial generator is not worse than real data (it makes no copies either), for then the scale means nothing."""
-    if "floor" not in entry or "baseline" not in entry:
+    if "floor" not in entry or "baseline" not in entry or not metric.graded:
         return None
     span = entry["floor"] - entry["baseline"]
     if span == 0 or (metric.better == "lower" and span > 0) or (metric.better == "higher" and span < 0):

@@ -1,6 +1,6 @@
 """Each metric of the catalogue as one function of two sets: (metric, reference, judged) -> Score. The mathematics is next door."""
 
-from sparring.metrics import frechet, kernel, labels, neighbours, points
+from sparring.metrics import artefacts, frechet, kernel, labels, neighbours, points
 from sparring.metrics.catalogue import Metric
 from sparring.metrics.items import Items, NotComputable, Score
 
@@ -53,6 +53,10 @@ def coverage(metric: Metric, reference: Items, judged: Items) -> Score:
     role = metric.views[0]
     value = neighbours.coverage(reference.features(role), judged.features(role), DENSITY_K)
     return Score(value, protocol={"k": DENSITY_K, "within": "<"})
+
+
+def checkerboard(metric: Metric, reference: Items, judged: Items) -> Score:
+    return Score(artefacts.checkerboard(judged.x), protocol={"periods": list(artefacts.PERIODS)})
 
 
 def label_accuracy(metric: Metric, reference: Items, judged: Items) -> Score:

@@ -67,6 +67,8 @@ def not_finite(events: Events) -> Finding | None:
     )  # fmt: skip
 
 
+GRID = 1.0
+"""doublings of power above that of real pictures from which a grid is to be seen"""
 # What a collapse looks like in each family of metrics: the share of the floor below which variety counts as lost.
 VARIETY = {"coverage": 0.25, "modes": 0.6}
 
@@ -93,9 +95,29 @@ def _blurred(events: Events) -> bool:
     return bool(points and points[-1][1]["value"] < 0.1) or bool(pictures and pictures[-1][1]["value"] > 0.5 * pictures[-1][1].get("floor", 1))
 
 
+@detector("checkerboard")
+def checkerboard(events: Events) -> Finding | None:
+    """Pictures have a grid of a few pixels' period, which upsampling leaves and which no photograph has."""
+    seen = [(r, m["value"], m["floor"]) for r, m in _measured(events, "checkerboard") if "floor" in m]
+    if len(seen) < 3 or min(value - floor for _, value, floor in seen[-2:]) < GRID:
+        return None
+    since = next(r for i, (r, _, _) in enumerate(seen) if all(v - f >= GRID for _, v, f in seen[i:]))
+    return Finding(
+        "checkerboard", "warning", since, {"checkerboard": seen[-1][1], "checkerboard of real items": seen[-1][2]},
+        "The pictures have a fine grid, of two or four pixels' period, that real ones do not have.",
+        (
+            "Train longer: young generators show it and most outgrow it.",
+            "Take a network that resizes before it convolves (resnet and unet here do) instead of strided transposed convolutions.",
+            "Lower the weight of the adversary, or raise penalty.gamma.",
+        ),
+    )  # fmt: skip
+
+
 @detector("mode-collapse")
 def mode_collapse(events: Events) -> Finding | None:
     """Generated items cover a small part of what real held-out items of the same number cover."""
+    if _measured(events, "psnr"):                       # answers to given items are as varied as these: what they lack is detail
+        return None
     for metric, share in VARIETY.items():
         seen = [(r, m["value"] / m["floor"], m) for r, m in _measured(events, metric) if m.get("floor")]
         # a young run that is still spreading or getting better is no collapse
