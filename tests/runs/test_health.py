@@ -24,6 +24,16 @@ STUCK = [event(100 * i, coverage=(0.4, 0.9, 0.4), recall=(0.6, 0.9, 0.6), fd=(8,
 SATURATED = [event(10 * i, accuracy=(0.99, 1.0)) for i in range(1, 41)]
 
 
+def silent(apart, right):
+    """A discriminator whose mean scores lie so far apart, and which is right about that share of items."""
+    events = [event(10 * i, accuracy=(2 * right if i % 2 else 0.0, 0.0 if i % 2 else 2 * right), fd=(2.0, 0.2, 0.7)) for i in range(1, 41)]
+    return [e | {"watch": e["watch"] | {"real": 0.3 + apart, "fake": 0.3}} for e in events]
+
+
+def grid(*values):
+    return [event(100 * i, checkerboard=(value, 0.05, 0.9), fd=(1 / i, 0.2, 0.8)) for i, value in enumerate(values, 1)]
+
+
 @pytest.mark.parametrize(
     "events, expected",
     [
@@ -36,12 +46,19 @@ SATURATED = [event(10 * i, accuracy=(0.99, 1.0)) for i in range(1, 41)]
         (SATURATED, {"saturated-discriminator"}),
         (SATURATED[:10], set()),
         ([*HEALTHY, event(1000, skipped={"generator": 3})], {"not-finite"}),
+        (silent(0.0, 0.49), {"silent-discriminator"}),
+        (silent(0.4, 0.49), set()),
+        (silent(0.0, 0.60), set()),
+        (silent(0.0, 0.49)[:15], set()),
+        (grid(0.1, 0.0, 0.1), set()),
+        (grid(0.1, 1.4, 1.5), {"checkerboard"}),
         ([], set()),
     ],
-    ids=["healthy", "climbing", "collapsed", "few modes", "blurred", "stuck", "saturated", "too young to be saturated", "not finite", "no events"],
+    ids=["healthy", "climbing", "collapsed", "few modes", "blurred", "stuck", "saturated", "too young to be saturated", "not finite",
+         "silent", "apart", "right", "too young to be silent", "no grid", "a grid", "no events"],  # fmt: skip
 )
 def test_findings(events, expected):
-    assert codes(events) - ({"no-progress"} if "mode-collapse" in expected else set()) == expected
+    assert codes(events) - ({"no-progress"} if {"mode-collapse", "silent-discriminator"} & expected else set()) == expected
 
 
 def test_a_finding_says_since_when_and_what_to_do():

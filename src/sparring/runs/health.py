@@ -67,6 +67,8 @@ def not_finite(events: Events) -> Finding | None:
     )  # fmt: skip
 
 
+SILENCE = 0.05
+"""difference of mean scores below which a discriminator says nothing"""
 GRID = 1.0
 """doublings of power above that of real pictures from which a grid is to be seen"""
 # What a collapse looks like in each family of metrics: the share of the floor below which variety counts as lost.
@@ -150,6 +152,29 @@ def saturated_discriminator(events: Events) -> Finding | None:
             "Raise penalty.gamma (4 x at a time), or lower the discriminator's learning rate.",
             "If the objective is another or there is no penalty: --objective relativistic --penalty.kind r1+r2.",
             "With few items it may have learnt them by heart: add data.",
+        ),
+    )  # fmt: skip
+
+
+@detector("silent-discriminator")
+def silent_discriminator(events: Events) -> Finding | None:
+    """The discriminator gives everything the same score although generated items are far from real ones."""
+    seen = [e for e in events if {"real", "fake", "accuracy/real"} <= e.get("watch", {}).keys()]
+    tail = seen[-max(10, len(seen) // 8) :]
+    far = [m["value"] / m["floor"] for _, m in _measured(events, "fd") if m.get("floor", 0) > 0]
+    if len(seen) < 20 or not far or far[-1] < 3:
+        return None
+    apart = max(abs(e["watch"]["real"] - e["watch"]["fake"]) for e in tail)
+    right = sum(e["watch"]["accuracy/real"] + e["watch"]["accuracy/fake"] for e in tail) / (2 * len(tail))
+    if apart > SILENCE or right > 0.53:
+        return None
+    return Finding(
+        "silent-discriminator", "failing", tail[0]["round"], {"difference of mean scores": apart, "accuracy": right},
+        "The discriminator gives real and generated items the same score, though they differ: it has gone flat, and teaches the generator nothing.",
+        (
+            "Lower both learning rates (to a half): too high for too long, they kill the discriminator's units.",
+            "Lower penalty.gamma, whose only wish is a flat discriminator.",
+            "Train shorter: the schedule then leaves the high learning rate sooner.",
         ),
     )  # fmt: skip
 
