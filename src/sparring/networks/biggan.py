@@ -16,6 +16,7 @@ from sparring.base.space import Space
 from sparring.layers.attention import SelfAttention
 from sparring.layers.conditioning import Embedding, LabelProjection
 from sparring.layers.norms import ConditionalBatchNorm2d
+from sparring.layers.precision import exact
 from sparring.networks import settings
 from sparring.networks.dcgan import levels, places
 
@@ -121,7 +122,8 @@ class Discriminator(nn.Module):
             h = block(h)
             h = self.attention[str(i)](h) if str(i) in self.attention else h
         features = F.relu(h).float().sum((2, 3))                                # (n, c)
-        logit = self.out(features)
-        if self.projection is not None:
-            logit = logit + self.projection(features, label)
-        return logit.squeeze(1).float()
+        with exact(features):
+            logit = self.out(features)
+            if self.projection is not None:
+                logit = logit + self.projection(features, label)
+        return logit.squeeze(1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sparring.base.space import Space
 from sparring.layers.conditioning import LabelConcatenation, LabelProjection
+from sparring.layers.precision import exact
 from sparring.networks import settings
 
 
@@ -93,11 +94,12 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         if self.label is not None:
             x = self.label(x, label)
-        features = self.trunk(x)                                              # (n, features)
-        logit = self.out(features)
-        if self.projection is not None:
-            logit = logit + self.projection(features, label)
-        return logit.squeeze(1).float()                                       # (n,)
+        features = self.trunk(x).float()                                      # (n, features)
+        with exact(features):
+            logit = self.out(features)
+            if self.projection is not None:
+                logit = logit + self.projection(features, label)
+        return logit.squeeze(1)                                       # (n,)
 
 
 class Encoder(nn.Module):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from sparring.base.space import Space
 from sparring.layers.conditioning import LabelConcatenation, LabelProjection
+from sparring.layers.precision import exact
 from sparring.networks import settings
 
 
@@ -64,11 +65,12 @@ class Discriminator(nn.Module):
         x = self.waves(x.flatten(1))                      # (n, numbers * (1 + 2 octaves))
         if self.label is not None:
             x = self.label(x, label)
-        features = self.hidden(x)                         # (n, width)
-        logit = self.out(features)
-        if self.projection is not None:
-            logit = logit + self.projection(features, label)
-        return logit.squeeze(1).float()                   # (n,)
+        features = self.hidden(x).float()                 # (n, width)
+        with exact(features):
+            logit = self.out(features)
+            if self.projection is not None:
+                logit = logit + self.projection(features, label)
+        return logit.squeeze(1)                           # (n,)
 
 
 class Encoder(nn.Module):

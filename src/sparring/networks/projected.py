@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from sparring.layers.conditioning import LabelProjection
+from sparring.layers.precision import exact
 from sparring.networks import settings
 
 
@@ -50,11 +51,12 @@ class Single(nn.Module):
         self.projection = LabelProjection(labels, width) if labels else None
 
     def forward(self, x: Tensor, label: Tensor | None) -> Tensor:
-        h = self.trunk(x)                                                       # (n, c, end, end)
-        logits = self.out(h).flatten(1)                                         # (n, end^2)
-        if self.projection is not None:
-            logits = logits + self.projection(h.mean((2, 3)), label)
-        return logits.float()
+        h = self.trunk(x).float()                                               # (n, c, end, end)
+        with exact(h):
+            logits = self.out(h).flatten(1)                                     # (n, end^2)
+            if self.projection is not None:
+                logits = logits + self.projection(h.mean((2, 3)), label)
+        return logits
 
 
 class Discriminator(nn.Module):

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from sparring.base.space import Space
 from sparring.layers.conditioning import Embedding, LabelProjection
+from sparring.layers.precision import exact
 from sparring.layers.resampling import doubled, halved
 from sparring.networks import settings
 from sparring.networks.dcgan import levels, places
@@ -111,8 +112,9 @@ class Discriminator(nn.Module):
         h = self.stages[0](self.first(x))
         for change, stage in zip(self.change, self.stages[1:]):
             h = stage(change(halved(h)))                                        # (n, c', h / 2, w / 2)
-        features = self.basis(h).flatten(1)                                     # (n, c)
-        logit = self.out(features)
-        if self.projection is not None:
-            logit = logit + self.projection(features, label)
-        return logit.squeeze(1).float()
+        features = self.basis(h).flatten(1).float()                             # (n, c)
+        with exact(features):
+            logit = self.out(features)
+            if self.projection is not None:
+                logit = logit + self.projection(features, label)
+        return logit.squeeze(1)

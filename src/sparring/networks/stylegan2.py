@@ -15,6 +15,7 @@ from sparring.base.space import Space
 from sparring.layers.conditioning import Embedding
 from sparring.layers.equalized import Conv2d, Linear
 from sparring.layers.modulation import StyledConv, ToPicture
+from sparring.layers.precision import exact
 from sparring.layers.resampling import doubled, halved, halving_conv
 from sparring.layers.statistics import MinibatchDeviation
 from sparring.networks import settings
@@ -152,8 +153,9 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         h = self.blocks(self.first(F.pad(x, self.pad) if any(self.pad) else x))              # (n, c, h / 2^k, w / 2^k)
-        h = self.hidden(self.conv(self.deviation(h)).flatten(1))                             # (n, c)
-        out = self.out(h).float()                                                            # (n, style | 1)
-        if self.mapping is not None:                                                         # projection, as in section 3 of ADA
-            out = (out * normalised(self.mapping(out.new_empty(len(out), 0), label))).sum(1, keepdim=True) / math.sqrt(out.shape[1])
+        h = self.hidden(self.conv(self.deviation(h)).flatten(1)).float()                     # (n, c)
+        with exact(h):
+            out = self.out(h)                                                                # (n, style | 1)
+            if self.mapping is not None:                                                     # projection, as in section 3 of ADA
+                out = (out * normalised(self.mapping(out.new_empty(len(out), 0), label))).sum(1, keepdim=True) / math.sqrt(out.shape[1])
         return out.squeeze(1)
