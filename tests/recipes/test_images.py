@@ -47,3 +47,13 @@ def test_few_pictures_a_label_start_unconditional(name):
     space = ImageSpace(shape=(3, 32, 32), labels=("a", "b"))
     few, enough = (configure(RECIPES[name], Facts(space, 4000, per_label=counts)).game.condition_strength for counts in ((3970, 30), (2000, 2000)))
     assert (few.start, few.end) == (0, 1) and enough.start == enough.end == 1
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_logits_are_finer_than_bf16(name):
+    """In bf16 a logit near 5 comes in steps of 0.03, coarser than what tells real from generated items late in a game."""
+    space = ImageSpace(shape=(3, 32, 32), labels=("a", "b"))
+    game = RECIPES[name].tiny(space).build(space=space).eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        logits = game.judge(torch.rand(16, *space.shape) * 2 - 1, torch.arange(16) % 2)
+    assert logits.dtype == torch.float32 and (logits != logits.bfloat16().float()).float().mean() > 0.9
