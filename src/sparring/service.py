@@ -181,35 +181,30 @@ def explore(path: str | Path, tool: str, out: str | Path | None = None, **settin
 
 
 def transform(
-    path: str | Path, given: str | Path, out: str | Path, *, mask: str | Path | None = None, scale: int | None = None, tile: int = 256,
-    display: "Display | None" = None,
+    path: str | Path, given: str | Path, out: str | Path, *, mask: str | Path | None = None, scale: int | None = None,
+    direction: str | None = None, tile: int = 256, display: "Display | None" = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Restores a picture, or every picture of a folder, with a run: enlarges, fills in, cleans, colours. See `runs.transforming`.
+    """What a run makes of a picture, or of every picture of a folder: enlarges, fills in, cleans, colours, translates. See
+    `runs.transforming`.
 
-    `mask`: white where a picture is to be filled in. `scale`: to be sure of it; a run enlarges as it was trained to. `tile`: side in pixels
-    of what the network sees at once.
+    `mask`: white where a picture is to be filled in. `scale`: to be sure of it; a run enlarges as it was trained to. `direction`: a2b, or
+    b2a for runs that translate both ways. `tile`: side in pixels of what the network sees at once.
     """
     import torch
 
-    from sparring.play.game import Restores
+    from sparring.runs.applying import how
     from sparring.runs.transforming import transform_files
 
     run = load_run(path)
-    game = run.game
-    if not isinstance(game, Restores):
-        raise UserError(f"{run.path} was trained by {run.folder.recipe()['recipe']}, which makes pictures from nothing: see `sparring sample`")
-    if scale not in (None, game.scale):
-        raise UserError(f"{run.path} enlarges {game.scale} times, not {scale}: train another with --degradation.scale {scale}")
-    if game.masked and mask is None:
-        raise UserError("which part is to be filled in? Give --mask, a picture of the same size that is white there")
-    if mask is not None and not game.masked:
-        raise UserError(f"{run.path} fills no holes: leave --mask out")
+    game, network = run.game, how(run, mask=mask, scale=scale, direction=direction)
     with torch.no_grad():
         done = transform_files(
-            game.restore, Path(given), Path(out), channels_in=game.given, channels_out=game.space.shape[0], scale=game.scale, reach=game.reach,
-            multiple=game.multiple, mask=None if mask is None else Path(mask), tile=tile, display=display,
+            network.apply, Path(given), Path(out), channels_in=network.channels_in, channels_out=network.channels_out, scale=game.scale,
+            reach=game.reach, multiple=game.multiple, mask=None if mask is None else Path(mask), tile=tile, display=display, read=network.read,
+            written=network.written,
         )  # fmt: skip
-    return {"run": str(run.path), "out": str(out), "scale": game.scale, **done}
+    told = {"direction": network.direction} if network.direction else {}
+    return {"run": str(run.path), "out": str(out), "scale": game.scale, **told, **done}
 
 
 def score(path: str | Path, items: str) -> list[dict[str, Any]]:
@@ -246,7 +241,7 @@ def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: 
     held = prepare(full, source, codec, Split())
     judge = judge_for(held, "test", names=metrics, n=n, inception=inception)
     if judge is None:
-        raise UserError(f"{data} has {len(held.rows['test'])} held-out items, measuring needs at least {FEWEST}: give more data")
+        raise UserError(f"{data} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more data")
     return {"run": None, "samples": made_full, "data": full, **judge.judge(codec.encode(made))}
 
 

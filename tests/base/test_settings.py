@@ -3,7 +3,7 @@
 import pytest
 
 from sparring import service
-from sparring.base.clock import constant
+from sparring.base.clock import Clock, Schedule, constant
 from sparring.base.errors import UserError
 from sparring.base.settings import override
 from sparring.base.space import ImageSpace
@@ -61,3 +61,12 @@ def test_a_constant_schedule_has_one_value():
     assert override(settings("dcgan"), {"gamma": "2"}).game.penalty.gamma == constant(2)
     moving = override(settings("dcgan"), {"ema.half_life.shape": "linear", "ema.half_life.end": "10"}).game.ema.half_life
     assert (moving.shape, moving.start, moving.end) == ("linear", 20_000, 10)
+
+
+def test_a_schedule_can_hold_before_it_changes():
+    rate = Schedule(shape="linear", start=1.0, end=0.0, hold=0.5, over=0.75)
+    assert [rate.at(Clock(round=r, rounds=100)) for r in (0, 50, 60, 75, 100)] == pytest.approx([1, 1, 0.6, 0, 0])
+    plain = Schedule(shape="linear", start=1.0, end=0.0)
+    assert [plain.at(Clock(round=r, rounds=100)) for r in (0, 25, 100)] == [1, 0.75, 0]
+    with pytest.raises(ValueError, match="hold"):
+        Schedule(shape="linear", start=1.0, end=0.0, hold=0.5, over=0.5)

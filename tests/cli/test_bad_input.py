@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparring.base.files import Lock
+from sparring.runs.lock import Lock
 from tests.running import PICTURES, ended, pictures, points, start
 
 ARGUMENTS = {

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 import sparring.recipes  # noqa: F401 - registers
 from sparring.base.clock import constant
 from sparring.base.seeding import seed_of
-from sparring.base.space import Attribute, ImageSpace, PointSpace, Space
+from sparring.base.space import Attribute, ImageSpace, PairSpace, PointSpace, Space
 from sparring.games import settings as families
 from sparring.losses.adversarial import OBJECTIVES
 from sparring.networks.settings import DCGANDiscriminator, DCGANGenerator
@@ -19,7 +19,7 @@ from sparring.play.stream import Stream
 from sparring.play.trainer import Trainer
 from sparring.recipes.recipe import RECIPES
 
-SPACES = [PointSpace(shape=(2,)), ImageSpace(shape=(1, 8, 8), labels=("a", "b", "c"))]
+SPACES = [PointSpace(shape=(2,)), ImageSpace(shape=(1, 8, 8), labels=("a", "b", "c")), PairSpace(shape=(1, 16, 16), given=(1, 16, 16))]
 TAGGED = ImageSpace(shape=(3, 8, 6), attributes=(Attribute(name="round", mean=0.5, deviation=0.5, quantiles=(0, 1)), Attribute(name="size")))
 
 

@@ -353,11 +353,11 @@ def test_a_script_without_a_main_guard_still_works(tmp_path):
         put(tmp_path / "d" / f"{i}.png")
     script = tmp_path / "script.py"
     script.write_text(
-        "from sparring.modalities import image_source\nimage_source.MANY = 1\n"
+        "from sparring.modalities import image_source\nimage_source.MANY = 1\nprint('once')\n"
         f"from sparring.modalities.open import open_data\nprint(len(open_data({str(tmp_path / 'd')!r})))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=os.environ | {"SPARRING_CACHE": str(tmp_path / "cache")})
-    assert done.stdout == f"{CHUNK + 2}\n", done.stderr
+    assert done.stdout == f"once\n{CHUNK + 2}\n" and not done.stderr, done.stderr
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_half_entry(tmp_path, monkeypatch):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from sparring.base import files
 from sparring.games.classic import GAN
 from sparring.runs.folder import Folder, whole
+from sparring.runs.lock import Lock
 from sparring.runs.playing import ATTEMPTS, Playing
 from tests.running import POINTS, Outcome, ended, fingerprint, in_process, points, start
 
@@ -348,8 +348,8 @@ def test_half_an_event_is_forgotten(call, short, undisturbed, tmp_path):
 
 def test_a_lock_ends_with_its_process(tmp_path, call, short):
     call(*short, "--run", "run")
-    with files.Lock(tmp_path / "run") as lock:
+    with Lock(tmp_path / "run") as lock:
         assert Folder("run").lock.taken and lock
     assert not Folder("run").lock.taken
-    assert forked(lambda: files.Lock(tmp_path / "run").__enter__()) == 0
+    assert forked(lambda: Lock(tmp_path / "run").__enter__()) == 0
     assert not Folder("run").lock.taken

@@ -45,8 +45,10 @@ class Schedule(Settings):
     """value at round 0"""
     end: float
     """value from the part `over` of the run on"""
+    hold: float = Field(0.0, ge=0, lt=1)
+    """the part of the run's length before it changes"""
     over: float = Field(1.0, gt=0, le=1)
-    """the part of the run's length in which it changes"""
+    """the part of the run's length after which it changes no more"""
 
     @model_validator(mode="before")
     @classmethod
@@ -63,11 +65,13 @@ class Schedule(Settings):
     def _has_one_value(self):
         if self.shape == "constant" and self.start != self.end:
             raise ValueError("a constant schedule has one value: give that number alone, or the shape linear or cosine before the end")
+        if self.hold >= self.over:
+            raise ValueError(f"a schedule cannot hold until {self.hold:g} and be over at {self.over:g}: give a smaller hold")
         return self
 
     def at(self, clock: Clock) -> float:
         """The value at this time. R3GAN's cosine: end + (start - end) (1 + cos(pi t)) / 2."""
-        t = min(1.0, clock.progress / self.over)
+        t = min(1.0, max(0.0, clock.progress - self.hold) / (self.over - self.hold))
         if self.shape == "cosine":
             t = (1 - math.cos(math.pi * t)) / 2
         return self.start if self.shape == "constant" else self.start + (self.end - self.start) * t

@@ -38,6 +38,11 @@ class Space(Component):
     """what (n, d) conditions hold, in the order of their columns; empty with labels or without conditions"""
 
     @property
+    def pictures(self) -> bool:
+        """Whether items are pictures, (channels, height, width) in [-1, 1]."""
+        return False
+
+    @property
     def numbers(self) -> int:
         """How many numbers an item has."""
         return math.prod(self.shape)
@@ -107,7 +112,36 @@ class ImageSpace(Space):
 
     kind: ClassVar[str] = "images"
 
+    @property
+    def pictures(self) -> bool:
+        return True
+
     def _items(self, n, draw):
         import torch
 
         return torch.rand(n, *self.shape, generator=draw) * 2 - 1
+
+
+class PairSpace(ImageSpace):
+    """Pictures that are made from other pictures. Batches hold what is given beside the items: "given" (n, *given)."""
+
+    kind: ClassVar[str] = "pairs"
+
+    given: tuple[int, int, int]
+    """shape of what an item is made from; label maps have a channel a class, of 1 in its places and -1 elsewhere"""
+    classes: int = 0
+    """classes of the label maps that are given; 0 where pictures are"""
+    paired: bool = True
+    """whether the given picture i and the item i of a batch belong together"""
+
+    @property
+    def alike(self) -> bool:
+        """Whether what is given could be an item, by its shape."""
+        return self.given == self.shape and not self.classes
+
+    def example(self, n: int, seed: int) -> dict:
+        import torch
+
+        from sparring.base.seeding import generator
+
+        return super().example(n, seed) | {"given": torch.rand(n, *self.given, generator=generator("given", seed)) * 2 - 1}

@@ -75,7 +75,7 @@ COMMANDS = {
     "resume": (training.resume, training.add_resume, "finish a run that was interrupted, or lengthen it"),
     "sample": (making.sample, making.add_sample, "make items with a run"),
     "explore": (making.explore, making.add_explore, "latent tools: interpolate, mix, project, directions, vary, traverse, gallery"),
-    "transform": (making.transform, making.add_transform, "restore pictures of any size with a run: enlarge, fill in, clean, colour"),
+    "transform": (making.transform, making.add_transform, "make new pictures of pictures of any size: enlarge, fill in, clean, colour, translate"),
     "score": (making.score, making.add_score, "the probability that each item is real"),
     "measure": (judging.measure, judging.add_measure, "how good a run, or a folder of samples, is"),
     "doctor": (judging.doctor, judging.add_doctor, "what is wrong with a training, or with this machine"),

@@ -127,6 +127,7 @@ def add_transform(parser):
     parser.add_argument("--out", required=True, metavar="PATH", help="a picture's name, or a folder")
     parser.add_argument("--mask", metavar="PATH", help="white where the picture is to be filled in; for a folder, a folder of them")
     parser.add_argument("--scale", type=int, help="how many times larger (a run does what it was trained to do)")
+    parser.add_argument("--direction", choices=("a2b", "b2a"), help="for translations of A::B that were learnt both ways (default a2b)")
     parser.add_argument("--tile", type=int, default=256, help="side in pixels of what the network sees at once: less takes less memory (default 256)")
     parser.add_argument("--quiet", action="store_true", help="print the last line and warnings only")
     json_flag(parser)
@@ -137,7 +138,9 @@ def transform(options):
     from sparring.runs.progress import display
 
     shown = display(options.quiet or options.json)
-    document = service.transform(options.run, options.input, options.out, mask=options.mask, scale=options.scale, tile=options.tile, display=shown)
+    document = service.transform(
+        options.run, options.input, options.out, mask=options.mask, scale=options.scale, direction=options.direction, tile=options.tile, display=shown
+    )
 
     def lines(document):
         kept = f", {document['kept']} were there already" if document["kept"] else ""

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from sparring.base.space import Space
 from sparring.games import settings
+from sparring.games.capabilities import Scores
 from sparring.losses.adversarial import OBJECTIVES
 from sparring.losses.penalties import PENALTIES
 from sparring.play.average import Average
-from sparring.play.game import Batch, Game, Generates, Player, Scores, Stage, Terms, Turn
+from sparring.play.game import Batch, Game, Generates, Player, Stage, Terms, Turn
 
 
 class GAN(Game, Generates, Scores):

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from sparring.base.space import Space
 from sparring.games import settings
+from sparring.games.capabilities import Restores, Scores
 from sparring.losses.adversarial import OBJECTIVES
 from sparring.losses.penalties import PENALTIES
 from sparring.play.average import Average
-from sparring.play.game import Batch, Game, Player, Restores, Scores, Stage, Terms, Turn
+from sparring.play.game import Batch, Game, Player, Stage, Terms, Turn
 
 
 class Restoration(Game, Restores, Scores):

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from sparring.base.space import Space
 from sparring.games import settings
+from sparring.games.capabilities import Encodes, Reconstructs
 from sparring.losses.divergences import gaussian_kl
 from sparring.losses.reconstruction import bernoulli_nll, gaussian_nll
-from sparring.play.game import Batch, Encodes, Game, Generates, Player, Reconstructs, Stage, Terms, Turn
+from sparring.play.game import Batch, Game, Generates, Player, Stage, Terms, Turn
 
 
 class Gaussian:

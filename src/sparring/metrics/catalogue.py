@@ -24,9 +24,9 @@ class Metric:
     places: pictures of at least 32 pixels a side"""
     against: Literal["reference", "training"] = "reference"
     """what items are compared with: the random sample of training items, or all of them"""
-    of: Literal["items", "game", "pairs"] = "items"
-    """what it asks: sets of items; the game itself (metrics/probing.py), which is slower and is done when it is asked for by name; or items
-    and their targets (metrics/paired.py)"""
+    of: Literal["items", "game", "pairs", "cycle"] = "items"
+    """what it asks: sets of items; the game itself (metrics/probing.py), which is slower and is done when it is asked for by name; items
+    and their targets, or items that were translated there and back (metrics/paired.py)"""
     graded: bool = True
     """whether the trivial generator and real items are the ends of a scale, on which a skill says something"""
     least: int = 2
@@ -92,6 +92,8 @@ METRICS = {metric.name: metric for metric in (
            about="nearness to the target in local means, contrasts and structure; 1 is equal"),
     Metric("perceptual", "lower", "its own", of="pairs", source="Zhang et al. 2018, https://arxiv.org/abs/1801.03924, on the own extractor",
            about="distance to the target as the extractor sees it"),
+    Metric("cycle", "lower", "its own", of="cycle", source="Zhu et al. 2017, https://arxiv.org/abs/1703.10593, Eq. 2",
+           about="mean absolute change of given pictures that were translated there and back, of 255"),
     Metric("modes", "higher", "collapsed", needs=("modes",), source=PACGAN,
            about="modes of the mixture with at least one point within 3 sigma"),
     Metric("hq", "higher", "damaged", needs=("modes",), source=PACGAN,

@@ -147,6 +147,8 @@ class Judge:
             raise NotComputable("asks the game itself: measure the run with this metric by name")
         if metric.of == "pairs":
             raise NotComputable("needs a target for every item, as restorations and translations of pairs have it")
+        if metric.of == "cycle":
+            raise NotComputable("needs a game that translates both ways")
         for role in metric.views:
             if role not in self.extractors:
                 raise NotComputable(ABSENT.get(role, f"needs an extractor in the role {role!r}"))

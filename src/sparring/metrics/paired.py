@@ -70,3 +70,11 @@ def measure(names: list[str], made: Mapping[str, Tensor], expand: Callable[[dict
         protocol |= {"n": n, "baseline": "the trivial answer", "control": "answers to other pictures"}
         entries[name] = entry | {"protocol": protocol | {"n_fake": n}}
     return entries
+
+
+def cycle(made: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The entry of items that were translated there and back: how far they are from what they were, "cycle" (n,), of 255. No skill comes of
+    it: networks that change nothing have none."""
+    protocol = {"n": len(made["cycle"]), "baseline": "the mean training picture", "n_fake": len(made["cycle"])}
+    value, baseline = (float(made[name].double().mean()) for name in ("cycle", "cycle of the mean"))
+    return {"value": value, "better": METRICS["cycle"].better, "floor": 0.0, "baseline": baseline, "protocol": protocol}

@@ -11,11 +11,14 @@ import json
 import multiprocessing
 import os
 import statistics
+import sys
+import types
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -67,8 +70,8 @@ class ImageSource(Source):
         """Every picture under a fitted encoding, (n, channels, height, width) uint8; may be memory-mapped, then changes stay private."""
 
     @abstractmethod
-    def pictures(self, channels: int) -> Iterator[np.ndarray]:
-        """Every picture at its own size, one by one, (channels, h, w) uint8."""
+    def pictures(self, channels: int, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Every picture, or those of these numbers, at its own size, one by one, (channels, h, w) uint8."""
 
     @abstractmethod
     def _origin(self) -> dict[str, Any]:
@@ -178,8 +181,8 @@ class PictureArray(ImageSource):
         pictures = (Image.fromarray(item[..., 0] if c == 1 else item) for item in self.array)
         return np.stack([fitted(picture, encoding.size, encoding.channels, encoding.fit) for picture in pictures])
 
-    def pictures(self, channels: int) -> Iterator[np.ndarray]:
-        for item in self.array:
+    def pictures(self, channels: int, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        for item in self.array if rows is None else (self.array[i] for i in rows):
             picture = Image.fromarray(item[..., 0] if item.shape[2] == 1 else item)
             yield fitted(picture, item.shape[:2], channels, "crop")
 
@@ -249,8 +252,10 @@ class PictureFiles(ImageSource):
 
         return mapped(cached(key, fill) / "pixels.npy")
 
-    def pictures(self, channels: int) -> Iterator[np.ndarray]:
-        for chunk in by_chunks(_whole_chunk, list(zip(self.names, self.sizes.tolist())), (self.store, channels), "Reading pictures"):
+    def pictures(self, channels: int, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        named = list(zip(self.names, self.sizes.tolist()))
+        named = named if rows is None else [named[i] for i in rows]
+        for chunk in by_chunks(_whole_chunk, named, (self.store, channels), "Reading pictures"):
             yield from chunk
 
     def _origin(self) -> dict[str, Any]:
@@ -436,11 +441,25 @@ def _results(function: Callable, chunks: list[list], arguments: tuple) -> Iterat
     if workers > 1 and len(chunks) * CHUNK > MANY:
         try:
             with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-                for result in pool.map(function, chunks, *([argument] * len(chunks) for argument in arguments)):
+                with _unknown_main():
+                    results = pool.map(function, chunks, *([argument] * len(chunks) for argument in arguments))
+                for result in results:
                     yield result
                     done += 1
             return
-        except BrokenProcessPool:  # a script without `if __name__ == "__main__"`, or no memory for workers: go on here
+        except BrokenProcessPool:  # no memory for workers: go on here
             pass
     for chunk in chunks[done:]:
         yield function(chunk, *arguments)
+
+
+@contextmanager
+def _unknown_main() -> Iterator[None]:
+    """While workers are started they are not told of the user's script: they would run it again, all of it where it has no
+    `if __name__ == "__main__"`, and need nothing from it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -51,7 +51,7 @@ class Tiles(ImageSource):
 
         return mapped(cached(key, fill) / "pixels.npy")
 
-    def pictures(self, channels: int) -> Any:
+    def pictures(self, channels: int, rows: np.ndarray | None = None) -> Any:
         raise NotImplementedError("tiles are not cut again")
 
     def _origin(self) -> dict[str, Any]:

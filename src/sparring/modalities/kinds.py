@@ -8,7 +8,11 @@ from sparring.base.errors import UserError
 from sparring.modalities.settings import Encoding
 from sparring.modalities.source import Codec, Source
 
-CODECS = {"points": "sparring.modalities.points:PointCodec", "images": "sparring.modalities.images:ImageCodec"}
+CODECS = {
+    "points": "sparring.modalities.points:PointCodec",
+    "images": "sparring.modalities.images:ImageCodec",
+    "pairs": "sparring.modalities.pairs:PairCodec",
+}
 
 
 def fit(source: Source, encoding: Encoding) -> Codec:

@@ -12,16 +12,20 @@ from sparring.modalities.source import Source
 
 PICTURE_KEYS = ("x", "images", "arr_0")
 LABEL_KEYS = ("y", "labels")
+PAIR, HALVES = "::", "halves"
 
 
 def open_data(text: str) -> Source:
-    """The built-in of that name, or what lies at that path (write ./digits for a folder called like a built-in).
+    """The built-in of that name, or what lies at that path (write ./digits for a folder called like a built-in); A::B are two collections of
+    pictures, and PATH::halves one whose left halves are A and whose right halves are B.
 
     Folders, .zip and single picture files are pictures; .npy and .npz by their contents; .csv is points. UserError, in one
     line, when there is nothing or nothing that can be used.
     """
     if text in BUILTINS:
         return open_builtin(text)
+    if sides := _sides(text):
+        return _open_pairs(*sides)
     path = Path(text).expanduser()
     if not path.exists():
         known = nearest(text, BUILTINS) if path.name == text and not path.suffix else ""
@@ -45,8 +49,35 @@ def open_data(text: str) -> Source:
 def open_named(text: str) -> tuple[str, Source]:
     """The source, and its full name: that of a built-in stays, a path becomes absolute."""
     source = open_data(text)
+    sides = _sides(text)
+    return PAIR.join(map(_full_name, sides)) if sides else _full_name(text), source
+
+
+def _full_name(text: str) -> str:
     path = Path(text).expanduser()
-    return (str(path.resolve()) if path.exists() and os.sep in str(path.resolve()) and text not in BUILTINS else text), source
+    return str(path.resolve()) if path.exists() and os.sep in str(path.resolve()) and text not in (*BUILTINS, HALVES) else text
+
+
+def _sides(text: str) -> tuple[str, str] | None:
+    """A and B of A::B."""
+    if PAIR not in text or Path(text).expanduser().exists():
+        return None
+    a, _, b = text.partition(PAIR)
+    if not a or not b or PAIR in b:
+        raise UserError(f"{text} is not two collections: write A::B, what is given and what is made from it, or PATH::halves")
+    return a, b
+
+
+def _open_pairs(a: str, b: str) -> Source:
+    from sparring.modalities.pair_source import Half, PairSource
+
+    opened = [open_data(text) for text in ((a,) if b == HALVES else (a, b))]
+    for text, source in zip((a, b), opened):
+        if source.kind != "images":
+            raise UserError(f"{text} holds {source.kind}, and pairs are of pictures: give folders of pictures, .zip, .npz or .npy")
+    if b == HALVES:
+        return PairSource(Half(opened[0], right=False), Half(opened[0], right=True), halves=True)
+    return PairSource(*opened)
 
 
 def _open_array(path: Path) -> Source:

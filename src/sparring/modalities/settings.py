@@ -65,6 +65,48 @@ class Images(Encoding):
         return (self.resolution, self.resolution) if isinstance(self.resolution, int) else self.resolution
 
 
+class Pairs(Encoding):
+    """Two collections of pictures, A::B: B is made from A. Games see both in [-1, 1]."""
+
+    kind: ClassVar[str] = "pairs"
+
+    resolution: Annotated[
+        int | tuple[int, int] | Auto, BeforeValidator(_resolution), Rule(f"median height and width of B, at most {AUTO_SIDE} px")
+    ] = "auto"
+    """side of a square, or HEIGHTxWIDTH, in pixels, of both"""
+    fit: Literal["crop", "pad", "stretch"] = "crop"
+    """how a picture of another shape is fitted: cut at the centre, black bars, distorted"""
+    channels: Annotated[
+        Literal[1, 3, 4] | Auto, BeforeValidator(_channels), Rule("1 if every picture of B is grey, 4 if one is really transparent, else 3")
+    ] = "auto"
+    """of B: 1 grey, 3 colour, 4 colour and alpha"""
+    given_channels: Annotated[
+        Literal[1, 3, 4] | Auto, BeforeValidator(_channels), Rule("1 if every picture of A is grey, 4 if one is really transparent, else 3")
+    ] = "auto"
+    """of A, where it holds no label maps"""
+    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("training maps files; judges copy some, in ram up to half of it")] = "auto"
+    """where decoded files are kept: as arrays in memory, or memory-mapped in the cache"""
+    pairing: Annotated[Literal["paired", "unpaired"] | Auto, Rule("paired if file names match, or arrays have as many pictures")] = "auto"
+    """whether pictures of A and B of the same name belong together"""
+    inputs: Annotated[Literal["picture", "labels"] | Auto, Rule("labels if 50 pictures of A have at most 64 colours in all")] = "auto"
+    """what A holds: pictures, or label maps, whose every colour is a class"""
+    swapped: bool = False
+    """make A from B"""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of a fitted encoding, whose resolution is no longer auto."""
+        return self.made().size
+
+    def made(self) -> Images:
+        """The encoding of B."""
+        return Images(resolution=self.resolution, fit=self.fit, channels=self.channels, memory=self.memory)
+
+    def taken(self) -> Images:
+        """The encoding of A, where it holds pictures."""
+        return Images(resolution=self.resolution, fit=self.fit, channels=self.given_channels, memory=self.memory)
+
+
 class Points(Encoding):
     """Rows of numbers."""
 

@@ -42,6 +42,10 @@ class Source(ABC):
     def hashes(self) -> list[str]:
         """A hash of each item's content: equal items have equal hashes. The split is made from these."""
 
+    def given_hashes(self) -> list[str] | None:
+        """Of what items are made from, where it is a collection of its own that is not paired with them; else None."""
+        return None
+
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """What `inspect` prints: kind, count, sizes, labels with counts, types, corrupt and duplicate items (JSON values)."""
@@ -62,6 +66,10 @@ class Codec(ABC):
     def items(self, source: Source) -> Source:
         """The source whose items are encoded: the one given, or, of pictures that are cut into tiles, their tiles."""
         return source
+
+    def given(self, source: Source, rows: np.ndarray | None = None) -> "Tensor":
+        """What items are made from (all, or those rows) as compact rows, for data that have it; games see it as "given"."""
+        raise NotImplementedError("items of this kind are not made from others")
 
     def facts(self, source: Source) -> dict[str, Any]:
         """What recipes may ask about the data beyond their space: fields of `recipes.recipe.Facts`."""

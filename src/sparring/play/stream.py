@@ -1,6 +1,6 @@
 """An endless shuffled stream of batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -55,3 +55,14 @@ class Stream:
 
     def _format(self, tensor: Tensor) -> Tensor:
         return tensor.contiguous(memory_format=self.memory_format) if tensor.ndim == 4 else tensor
+
+
+class Together:
+    """Several streams as one: batch k holds what the batches k of all hold. Each deals in an order of its own, so items are not paired."""
+
+    def __init__(self, streams: Sequence[Stream]):
+        """All deal batches of as many items."""
+        self.streams, self.batch, self.size = streams, streams[0].batch, max(stream.size for stream in streams)
+
+    def __getitem__(self, k: int) -> dict[str, Tensor]:
+        return {name: tensor for stream in self.streams for name, tensor in stream[k].items()}

@@ -15,7 +15,7 @@ from sparring.base.clock import Clock
 from sparring.base.seeding import reseed
 from sparring.play.average import Average
 from sparring.play.game import Batch, Follower, Game, Stage, Turn
-from sparring.play.stream import Stream
+from sparring.play.stream import Stream, Together
 
 
 @dataclass
@@ -46,17 +46,17 @@ class Trainer:
     def __init__(
         self,
         game: Game,
-        data: Stream | dict[str, Tensor],
+        data: Stream | Together | dict[str, Tensor],
         *,
         length: int | None = None,
         seed: int = 0,
         chunks: int = 1,
         precision: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
     ):
-        """`data`: a Stream, or tensors of which batches of 64 are drawn. `length`: rounds of the whole run, which schedules
+        """`data`: a stream, or tensors of which batches of 64 are drawn. `length`: rounds of the whole run, which schedules
         refer to (default: what the first call of `rounds` asks for). `precision` makes the autocast context of one loss."""
         self.game = game.train()
-        self.data = data if isinstance(data, Stream) else Stream(data, 64, seed=seed)
+        self.data = Stream(data, 64, seed=seed) if isinstance(data, dict) else data
         self.seed, self.chunks, self.precision, self.length = seed, chunks, precision, length
         self.stopped = False
         """set it (a signal handler may) to end `rounds` after the round that is being played"""

@@ -10,7 +10,10 @@ from sparring.runs.report_material import Material, catalogue
 from sparring.runs.report_sections import command, listed
 from sparring.runs.report_words import reading, summary, title
 
-TASKS = {"images": ("unconditional-image-generation", "Image generation"), "points": ("other", "Point generation")}
+TASKS = {
+    "images": ("unconditional-image-generation", "Image generation"), "pairs": ("image-to-image", "Image translation"),
+    "points": ("other", "Point generation"),
+}  # fmt: skip
 COLUMNS = {"value": "generated", "floor": "held-out real", "baseline": "trivial generator"}
 
 

@@ -1,6 +1,6 @@
 """The data of a run: opened, split, fitted and encoded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ from torch import Tensor
 
 from sparring.base import files
 from sparring.base.errors import UserError
+from sparring.base.seeding import seed_of
 from sparring.modalities.kinds import load_codec, save_codec
 from sparring.modalities.open import open_named
 from sparring.modalities.source import Codec, Source
 from sparring.modalities.split import Split, split
+from sparring.play.stream import Stream, Together
 
 
 @dataclass
@@ -30,6 +32,9 @@ class Data:
     """hash of all items, whatever their order"""
     encoded: dict[str, dict[str, Tensor]]
     """the compact tensors of the parts that were encoded so far"""
+    given_rows: dict[str, np.ndarray] | None = None
+    """the same numbers of what items are made from, where it is not paired with them"""
+    given_encoded: dict[str, Tensor] = field(default_factory=dict)
 
     def whole(self) -> dict[str, Tensor]:
         """Compact tensors of all items; pictures stay where they are mapped, if they are."""
@@ -43,16 +48,40 @@ class Data:
             self.encoded[name] = self.codec.encode(self.source, self.rows[name])
         return self.encoded[name]
 
+    def given(self, name: str) -> Tensor:
+        """Of data whose items are made from others, the compact rows of those, of a part or the whole; of paired data one each item."""
+        if name not in self.given_encoded:
+            rows = None if name == "whole" else (self.given_rows or self.rows)[name]
+            self.given_encoded[name] = self.codec.given(self.source, rows)
+        return self.given_encoded[name]
+
+    def stream(self, batch: int, *, seed: int, device: str | torch.device, memory_format: torch.memory_format) -> Stream | Together:
+        """Endless batches of the training part as games see them."""
+        deal = lambda tensors, rows, seed: Stream(
+            tensors, batch, rows=torch.from_numpy(rows["train"]), seed=seed, expand=self.codec.expand, device=device, memory_format=memory_format
+        )
+        if self.source.kind != "pairs":
+            return deal(self.whole(), self.rows, seed)
+        given = {"given": self.given("whole")}
+        if self.given_rows is None:
+            return deal(self.whole() | given, self.rows, seed)
+        return Together([deal(self.whole(), self.rows, seed), deal(given, self.given_rows, seed_of("given", seed))])
+
+    def count(self, part: str) -> int:
+        """How many items of a part can be judged: those, or what they are made from, if that is fewer."""
+        return min(len(rows[part]) for rows in (self.rows, self.given_rows) if rows is not None)
+
     @property
     def held_out(self) -> str | None:
         """The part that watching during training uses: validation, or test where only that is there."""
-        return next((name for name in ("validation", "test") if len(self.rows[name]) > 1), None)
+        return next((name for name in ("validation", "test") if self.count(name) > 1), None)
 
 
 def prepare(text: str, source: Source, codec: Codec, parts: Split) -> Data:
     source = codec.items(source)
-    hashes = source.hashes()
-    return Data(text, source, codec, split(hashes, parts), files.hash_bytes(*(h.encode() for h in sorted(hashes))), {})
+    hashes, given = source.hashes(), source.given_hashes()
+    content = files.hash_bytes(*(h.encode() for h in [*sorted(hashes), *sorted(given or ())]))
+    return Data(text, source, codec, split(hashes, parts), content, {}, None if given is None else split(given, parts))
 
 
 def describe(data: Data) -> dict[str, Any]:
@@ -66,7 +95,7 @@ def describe(data: Data) -> dict[str, Any]:
         "content": data.content,
         "split": {name: len(rows) for name, rows in data.rows.items()},
         "problems": list(data.source.problems),
-    }
+    } | ({} if data.given_rows is None else {"given split": {name: len(rows) for name, rows in data.given_rows.items()}})
 
 
 def save(data: Data, folder: Path) -> None:

@@ -12,6 +12,7 @@ from sparring.base import files
 from sparring.base.errors import UserError
 from sparring.extractors.choice import extractors_for
 from sparring.extractors.extractor import Extractor
+from sparring.games.capabilities import Transforms
 from sparring.latents import directions as finding
 from sparring.latents import space
 from sparring.latents.directions import Direction
@@ -28,8 +29,10 @@ PROJECTED = 16
 
 
 def pictures(run: Run) -> None:
-    if run.codec.space.kind != "images":
+    if not run.codec.space.pictures:
         raise UserError(f"latent tools show pictures, and {run.path} makes {run.codec.space.kind}")
+    if isinstance(run.game, Transforms):
+        raise UserError(f"{run.path} makes pictures of pictures and has no latents: see `sparring transform`")
 
 
 def own_extractor(run: Run) -> Extractor:

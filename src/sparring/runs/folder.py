@@ -12,6 +12,7 @@ from sparring.base.clock import Clock
 from sparring.base.errors import UserError, WorkError
 from sparring.base.settings import dump, load
 from sparring.recipes.recipe import Configuration
+from sparring.runs.lock import Lock
 
 EVENT = {"round", "terms", "watch", "metrics", "health", "speed"}
 """what every event holds"""
@@ -42,8 +43,8 @@ class Folder:
         return self.path / "checkpoints"
 
     @property
-    def lock(self) -> files.Lock:
-        return files.Lock(self.path)
+    def lock(self) -> Lock:
+        return Lock(self.path)
 
     # ---- recipe.json
 

@@ -1,6 +1,6 @@
 """Judging a run: which extractors see its items, and the items that are judged."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,12 @@ from torch import Tensor
 
 from sparring.base.seeding import generator, reseed
 from sparring.extractors.choice import extractors_for
+from sparring.games.capabilities import Restores, Transforms, Translates
 from sparring.metrics import paired
 from sparring.metrics.catalogue import METRICS, PAIRED
 from sparring.metrics.judge import Judge
 from sparring.modalities.source import Codec
-from sparring.play.game import Game, Generates, Restores
+from sparring.play.game import Game, Generates
 from sparring.play.watching import sample
 from sparring.runs.data import Data, frequencies
 
@@ -22,7 +23,9 @@ FEWEST = 10
 ABREAST = 3
 """answers in a row of a sheet"""
 ANSWERED = 32
-"""damaged items that are restored at a time"""
+"""given items that are answered at a time"""
+AVERAGED = 1000
+"""training pictures that a mean picture is made of, at most"""
 
 
 def judge_for(
@@ -31,20 +34,24 @@ def judge_for(
 ) -> Judge | None:  # fmt: skip
     """A judge with the training part as reference and `part` as held-out items; None where too few are held out. `game`: one that answers to
     given items, whose trivial answers are then the baseline."""
-    if len(data.rows[part]) < FEWEST:
+    if data.count(part) < FEWEST:
         return None
     names = tuple(names)
     extractors = extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"), names=names, inception=inception)
     density = density if density is not None else getattr(data.source, "density", None)
-    trivial = answers(data, game, part, n or len(data.rows[part]), seed=0) if isinstance(game, Restores) else None
+    trivial = answers(data, game, part, n or data.count(part), seed=0) if isinstance(game, Transforms) else None
     baseline = None if trivial is None else {name: trivial["trivial" if name == "x" else name] for name in ("x", "y") if name in trivial}
     return Judge(data.codec, data.part("train"), data.part(part), extractors, names=names or None, density=density, n=n, trivial=baseline)
 
 
 def judged(judge: Judge, data: Data, game: Game, part: str, n: int, seed: int) -> dict[str, Any]:
-    """The document of `measure --json` about n of the game's items; of items that have a target also how near they are to it."""
+    """The document of `measure --json` about n of the game's items; of items that have a target also how near they are to it, of those that
+    were translated there and back how much that changed them."""
     made = fakes(data, game, part, n, seed)
     document = judge.judge(made)
+    if "cycle" in made:
+        document["metrics"]["cycle"] = paired.cycle(made)
+        document["skipped"].pop("cycle", None)
     if "target" in made:
         names = [m.name for m in judge.metrics if m.of == "pairs"] or list(PAIRED)
         document["metrics"] = paired.measure(names, made, data.codec.expand, judge.extractors["own"]) | document["metrics"]
@@ -69,13 +76,13 @@ def tells(game: Game) -> bool:
 
 def makes(game: Game) -> bool:
     """Whether a game makes items that can be judged."""
-    return isinstance(game, (Generates, Restores))
+    return isinstance(game, (Generates, Transforms))
 
 
 def fakes(data: Data, game: Game, part: str, n: int, seed: int) -> dict[str, Tensor]:
     """n items that the game makes as compact rows, as they would be written to files: generated ones, or `answers` to a part's items. The
     game must be watched or settled."""
-    if isinstance(game, Restores):
+    if isinstance(game, Transforms):
         return answers(data, game, part, n, seed)
     if not isinstance(game, Generates):
         raise TypeError(f"{type(game).__name__} does not generate")
@@ -84,10 +91,15 @@ def fakes(data: Data, game: Game, part: str, n: int, seed: int) -> dict[str, Ten
     return {"x": x} if labels is None else {"x": x, "y": labels}
 
 
+def answers(data: Data, game: Transforms, part: str, n: int, seed: int) -> dict[str, Tensor]:
+    """What a game makes of at most n given items of a part, as compact rows: the answers "x", the "trivial" ones, what was given as it is
+    "shown", and the "target" and "y" of items that have them. A function of the weights, the part and the seed."""
+    return translations(data, game, part, n, seed) if isinstance(game, Translates) else restorations(data, game, part, n, seed)
+
+
 @torch.no_grad()
-def answers(data: Data, game: Restores, part: str, n: int, seed: int) -> dict[str, Tensor]:
-    """At most n items of a part, damaged and restored, as compact rows: the restored "x", the "target", the "trivial" restoration, and "y" of
-    items that have one. A function of the weights, the part and the seed."""
+def restorations(data: Data, game: Restores, part: str, n: int, seed: int) -> dict[str, Tensor]:
+    """Items, damaged and restored."""
     batch, codec = data.part(part), data.codec
     rows = torch.randperm(len(batch["x"]), generator=generator("answers", seed))[:n]
     device, made = next(game.parameters()).device, {"x": [], "trivial": []}
@@ -98,14 +110,58 @@ def answers(data: Data, game: Restores, part: str, n: int, seed: int) -> dict[st
             for name, items in (("x", game.restore(given)), ("trivial", game.trivial(given))):
                 made[name].append(codec.compact(codec.decode(items.float().cpu())))
     whole = {name: torch.cat(parts) for name, parts in made.items()} | {"target": batch["x"][rows]}
+    whole |= {"shown": whole["trivial"]}
     return whole | ({"y": batch["y"][rows]} if "y" in batch else {})
 
 
+@torch.no_grad()
+def translations(data: Data, game: Translates, part: str, n: int, seed: int) -> dict[str, Tensor]:
+    """Given pictures, translated; with targets where they are paired, and where the game translates back also what comes "back", as it is
+    shown, and how far that is from what was given: "cycle" (n,), beside that of the mean picture, "cycle of the mean" (n,)."""
+    given, codec, device = data.given(part), data.codec, next(game.parameters()).device
+    rows = torch.randperm(len(given), generator=generator("answers", seed))[:n]
+    both = "b2a" in game.directions
+    made: dict[str, list[Tensor]] = {}
+    mean = mean_picture(data.given("train"), lambda x: codec.expand({"given": x})["given"]) if both else None
+    for some in rows.split(ANSWERED):
+        a = codec.expand({"given": given[some].to(device)})["given"]
+        x = game.translate(a)
+        found = {"x": codec.compact(codec.decode(x.float().cpu())), "shown": codec.shown(a)}
+        if both:
+            back = game.translate(x, "b2a").float().cpu()
+            error = lambda y, a=a: 127.5 * (y - a.cpu()).abs().flatten(1).mean(1)            # of 255
+            found |= {"back": codec.shown(back), "cycle": error(back), "cycle of the mean": error(mean)}
+        for name, items in found.items():
+            made.setdefault(name, []).append(items)
+    whole = {name: torch.cat(parts) for name, parts in made.items()}
+    if not codec.space.paired:
+        return whole | {"trivial": whole["shown"]}
+    batch = data.part(part)
+    whole |= {"target": batch["x"][rows]} | ({"y": batch["y"][rows]} if "y" in batch else {})
+    return whole | {"trivial": _without_learning(data, whole["shown"])}
+
+
+def _without_learning(data: Data, shown: Tensor) -> Tensor:
+    """The answers of pairs that need no learning: what was given, or, where that is a label map, the mean of the training items."""
+    if not data.codec.space.classes:
+        return shown
+    mean = mean_picture(data.part("train")["x"], lambda x: data.codec.expand({"x": x})["x"])
+    return data.codec.compact(data.codec.decode(mean)).expand_as(shown)
+
+
+def mean_picture(compact: Tensor, expand: Callable[[Tensor], Tensor]) -> Tensor:
+    """(1, c, h, w) floats, the mean of compact rows, or of a thousand of them, evenly spaced."""
+    rows = torch.linspace(0, len(compact) - 1, min(len(compact), AVERAGED)).long()
+    return sum(expand(compact[some]).double().sum(0, keepdim=True) for some in rows.split(256)).div(len(rows)).float()
+
+
 def triples(codec: Codec, made: dict[str, Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    """Answers side by side, each as what was given (as the trivial answer shows it), what came back, and the target; and the row of each."""
-    together = torch.stack([made["trivial"], made["x"], made["target"]], 1).flatten(0, 1)          # (3 n, ...)
+    """Answers side by side, each as what was given, what was made of it, and the target or, without one, what came of it back; and the row
+    of each."""
+    columns = [made[name] for name in ("shown", "x", "target" if "target" in made else "back") if name in made]
+    together = torch.stack(columns, 1).flatten(0, 1)                                        # (columns * n, ...)
     items = codec.decode(codec.expand({"x": together})["x"])
-    return items, np.arange(len(items)) // (3 * ABREAST)
+    return items, np.arange(len(items)) // (len(columns) * ABREAST)
 
 
 def mean_skill(metrics: dict[str, dict]) -> float | None:

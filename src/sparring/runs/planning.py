@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sparring.base import devices, files, ranks
 from sparring.base.errors import UserError
 from sparring.base.settings import dump, load, override, read
-from sparring.base.space import ImageSpace, PointSpace, Space
+from sparring.base.space import ImageSpace, PairSpace, PointSpace, Space
 from sparring.recipes.recipe import Configuration, Facts, Recipe, configure, find
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ FEW_OF_A_LABEL = 20
 
 def example_space(recipe: Recipe) -> Space:
     """The space that `show` and `--help` assume when no data are given."""
+    if "pairs" in recipe.modalities:
+        return PairSpace(shape=(3, 64, 64), given=(3, 64, 64))
     if "images" in recipe.modalities:
         return ImageSpace(shape=(1, 28, 28), labels=tuple("0123456789") if recipe.labelled or recipe.name == "dcgan" else ())
     return PointSpace(shape=(2,))
@@ -68,7 +70,8 @@ class Plan:
             game = self.configuration.game.build(space=self.data.codec.space)
         players = {name: sum(p.numel() for p in player.parameters()) for name, player in game.players().items()}
         state = sum(p.numel() * 4 for p in game.parameters()) + sum(8 * n for n in players.values())
-        held = sum(t.numel() * t.element_size() for t in self.data.whole().values())
+        kept = [*self.data.whole().values(), *([self.data.given("whole")] if self.data.source.kind == "pairs" else [])]
+        held = sum(t.numel() * t.element_size() for t in kept)
         return {
             "recipe": self.recipe.name, "run": str(self.path), "data": self.data.text, "seed": self.seed, "rounds": self.configuration.rounds,
             "items": self.configuration.rounds * self.configuration.batch, "configuration": dump(self.configuration), "derived": self.why,
@@ -110,7 +113,7 @@ def plan(
     changes = settings | ({"hardware.device": device} if device else {}) | ({"rounds": rounds} if rounds is not None else {})
     configuration = override(configuration, changes)
     named(configuration.watching.metrics)
-    hardware, why = devices.resolve(configuration.hardware, pictures=isinstance(facts.space, ImageSpace))
+    hardware, why = devices.resolve(configuration.hardware, pictures=facts.space.pictures)
     torch.set_num_threads(hardware.threads)
     why = {f"hardware.{k}": v for k, v in why.items()} | {f"encoding.{k}": v for k, v in getattr(codec, "why", {}).items()}
     configuration = configuration.model_copy(update={"hardware": hardware, "encoding": codec.encoding})
@@ -208,7 +211,7 @@ def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:
         playing = Playing(Folder(rehearsal.path), plan.data, Quiet())
         costs = playing.rehearse()
         ending = 0.0
-        if len(plan.data.rows["test"]) >= FEWEST:
+        if plan.data.count("test") >= FEWEST:
             conclude(rehearsal.path, Quiet())              # fills the cache of real features ...
             start_of_end = time.perf_counter()
             conclude(rehearsal.path, Quiet())              # ... so that this one costs what the last one will
@@ -276,7 +279,7 @@ def conclude(path: Path, display: "Display") -> "Run":
 
     run = Run(path)
     if ranks.rank() == 0:
-        if len(run.data.rows["test"]) >= FEWEST:
+        if run.data.count("test") >= FEWEST:
             measured = run.measure(metrics=run.configuration.watching.metrics)
             files.write_json(path / "measure.json", measured)
             for name, entry in measured["metrics"].items():

@@ -14,10 +14,10 @@ import torch
 from sparring.base import devices, files, ranks
 from sparring.base.errors import UserError, WorkError
 from sparring.base.seeding import generator, reseed
+from sparring.games.capabilities import Scores, Transforms
 from sparring.play.checkpoint import load_trainer, save_clock, save_local, save_trainer
-from sparring.play.game import Game, Restores, Scores
+from sparring.play.game import Game
 from sparring.play.optimizers import CAUTION
-from sparring.play.stream import Stream
 from sparring.play.trainer import Record, Trainer
 from sparring.play.watching import conditions, sample, watching
 from sparring.recipes.recipe import Configuration, Watching
@@ -40,7 +40,7 @@ VERDICTS = 128
 PER_LABEL = 10
 """items of each label in a preview"""
 PREVIEWED = 24
-"""damaged items in a preview"""
+"""given items in a preview"""
 
 
 def periods(watch: Watching, length: int) -> tuple[int, int, int]:
@@ -83,10 +83,7 @@ def make_trainer(configuration: Configuration, data: Data, seed: int) -> Trainer
     game = configuration.game.build(space=data.codec.space)
     memory_format = torch.channels_last if hardware.channels_last else torch.contiguous_format
     game = game.to(hardware.device, memory_format=memory_format) if hardware.channels_last else game.to(hardware.device)
-    stream = Stream(
-        data.whole(), configuration.batch, rows=torch.from_numpy(data.rows["train"]), seed=seed, expand=data.codec.expand,
-        device=hardware.device, memory_format=memory_format,
-    )  # fmt: skip
+    stream = data.stream(configuration.batch, seed=seed, device=hardware.device, memory_format=memory_format)
     return Trainer(
         game, stream, length=configuration.rounds, seed=seed, chunks=hardware.chunks, precision=devices.precision(hardware)
     )
@@ -150,13 +147,13 @@ class Playing:
         if part is None:
             self.display.warn("too few items to hold any out: nothing will be measured and the last checkpoint is the best")
         elif self.judge_every and makes(self.game):
-            if self.game.space.kind == "images":
+            if self.game.space.pictures:
                 self.display.note("preparing metrics (for new pictures the network that judges them is trained first: about a minute, once)")
             with torch.random.fork_rng(devices=[]):
                 watching = self.configuration.watching
                 self.judge = judge_for(self.data, part, names=watching.metrics, n=watching.items, game=self.game)
             if self.judge is None:
-                few = len(self.data.rows[part])
+                few = self.data.count(part)
                 self.display.warn(f"{few} items are held out, metrics need {FEWEST}: nothing will be measured and the last checkpoint is the best")
 
     def loop(self, total: int, board: TensorBoard, deadline: float | None) -> None:
@@ -255,17 +252,17 @@ class Playing:
         return accuracy(real_score, fake_score)
 
     def preview(self, round: int) -> None:
-        """previews/000100.png for fixed noise, or for fixed damaged items: each beside its restoration and what it was."""
+        """previews/000100.png for fixed noise, or for fixed given pictures: each beside what was made of it and its target."""
         if not makes(self.game):
             return
         (self.folder.path / "previews").mkdir(exist_ok=True)
-        if isinstance(self.game, Restores):
+        if isinstance(self.game, Transforms):
             items, rows = triples(self.data.codec, answers(self.data, self.game, self.data.held_out or "train", PREVIEWED, seed=0))
             self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", rows)
             return
         classes = len(self.game.space.labels) if tells(self.game) else 0
         labels = torch.arange(min(classes, 20)).repeat_interleave(PER_LABEL) if classes else None
-        pictures = self.game.space.kind == "images"
+        pictures = self.game.space.pictures
         n = len(labels) if labels is not None else 64 if pictures else 2500
         asked = labels if labels is not None else conditions(self.game, n, seed=0)
         items = self.data.codec.decode(sample(self.game, n, 0, asked))

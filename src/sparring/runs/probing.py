@@ -5,9 +5,10 @@ from torch import Tensor
 
 from sparring.base.seeding import generator
 from sparring.extractors.extractor import Extractor
+from sparring.games.capabilities import Scores
 from sparring.latents import space
 from sparring.metrics.probing import Subject
-from sparring.play.game import Game, Generates, Scores
+from sparring.play.game import Game, Generates
 from sparring.play.watching import conditions
 from sparring.runs.data import Data
 from sparring.runs.judging import fakes
@@ -18,7 +19,7 @@ def subject(data: Data, game: Game, extractor: Extractor) -> Subject:
     """The game must be watched or settled. Held out are validation and test items together: the discriminator saw neither."""
     parts = [data.part(name) for name in ("validation", "test")]
     held_out = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    pictures = game.space.kind == "images" and isinstance(game, Generates)
+    pictures = game.space.pictures and isinstance(game, Generates)
     return Subject(
         expand=data.codec.expand, extractor=extractor, shape=game.space.shape, classes=len(game.space.labels), training=data.part("train"),
         held_out=held_out, fakes=lambda n: fakes(data, game, "test", n, seed=3),

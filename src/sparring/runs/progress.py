@@ -112,4 +112,4 @@ def metrics(event: dict[str, Any]) -> str:
 
 def _short(name: str) -> str:
     player, _, term = name.partition("/")
-    return f"{player[0].upper()} {term}" if player in ("generator", "discriminator") else name
+    return f"{player[0].upper()} {term}" if player.removesuffix("s") in ("generator", "discriminator") else name

@@ -9,7 +9,7 @@ from string import Template
 
 from sparring.base import files
 from sparring.base.errors import UserError
-from sparring.play.game import Reconstructs
+from sparring.games.capabilities import Reconstructs, Translates
 from sparring.runs import report_pictures as pictures
 from sparring.runs import report_sections as sections
 from sparring.runs.card import card
@@ -72,7 +72,7 @@ def plan(material: Material) -> list[tuple[str, str, Section]]:
     chosen = [*ALWAYS]
     if _can(material, Reconstructs):
         chosen += AUTOENCODERS
-    if hasattr(settings, "discriminator"):
+    if hasattr(settings, "discriminator") and not _can(material, Translates):     # which ask about pairs, or about one side each
         chosen += ADVERSARIAL
     if material.facts["kind"] == "images":
         chosen += PICTURES

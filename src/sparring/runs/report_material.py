@@ -64,7 +64,7 @@ class Material:
     @property
     def things(self) -> str:
         """What the items are called in sentences."""
-        return {"images": "pictures", "points": "points"}.get(self.facts["kind"], "items")
+        return {"images": "pictures", "pairs": "pictures", "points": "points"}.get(self.facts["kind"], "items")
 
     # ---- numbers
 
@@ -104,8 +104,7 @@ class Material:
     @property
     def shown_part(self) -> str:
         """The part that real items are shown from."""
-        rows = self.run.data.rows
-        return next((name for name in ("test", "validation") if len(rows[name])), "train")
+        return next((name for name in ("test", "validation") if self.run.data.count(name)), "train")
 
     @property
     def told(self) -> bool:

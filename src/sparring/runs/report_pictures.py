@@ -12,8 +12,9 @@ from PIL import Image
 
 from sparring.base.errors import UserError
 from sparring.extractors.extractor import Numbers, extract
+from sparring.games.capabilities import Reconstructs, Restores, Scores, Transforms
 from sparring.metrics.neighbours import closeness, nearest_two
-from sparring.play.game import Generates, Reconstructs, Restores, Scores
+from sparring.play.game import Generates
 from sparring.runs.calibration import Calibration
 from sparring.runs.figures import Window, histogram, image, plane, scatter, sheet
 from sparring.runs.judging import answers, fakes, makes, triples
@@ -31,7 +32,7 @@ VERDICTS = 1000
 """items of each kind that the discriminator is asked about"""
 CELLS = 60
 ANSWERS = 24
-"""restorations shown"""
+"""answers shown"""
 JUDGEMENT = (
     (0.6, "It can hardly tell them apart, as it should be when the generator is good."),
     (0.8, "It tells many of them apart."),
@@ -45,12 +46,12 @@ JUDGEMENT = (
 
 def samples(material: Material) -> str:
     """Generated items beside real ones in the same layout; or what was given, what came back and what it was."""
-    if isinstance(material.run.game, Restores):
+    if isinstance(material.run.game, Transforms):
         return _answers(material)
     if not isinstance(material.run.game, Generates):
         raise UserError("this game does not generate")
     kind = material.run.codec.space.kind
-    if kind == "images":
+    if material.run.codec.space.pictures:
         return _picture_samples(material)
     if kind == "points":
         return _point_samples(material)
@@ -61,10 +62,14 @@ def _answers(material: Material) -> str:
     run = material.run
     made = answers(run.data, run.game, material.shown_part, ANSWERS, SEED)
     items, rows = triples(run.codec, made)
-    return (
-        f"<p>In every three: what was given (shown as the restoration that needs no learning), what came back, and the picture itself, which is "
-        f"{_real_origin(material)}.</p>{sheet(items, 'given, restored and true pictures', rows)}"
-    )
+    if isinstance(run.game, Restores):
+        words = "In every three: what was given (shown as the restoration that needs no learning), what came back, and the picture itself, which"
+    elif "target" in made:
+        words = "In every three: what was given, what was made of it, and its true counterpart, which"
+    else:
+        words = "In every three: what was given, what was made of it, and what comes of that when it is translated back; what was given"
+    sheet_of = sheet(items, "given pictures, what was made of them, and what they are compared with", rows)
+    return f"<p>{words} is {_real_origin(material)}.</p>{sheet_of}"
 
 
 def _picture_samples(material: Material) -> str:
@@ -151,7 +156,8 @@ def film(material: Material) -> str:
     frames = [f"<figure>{_frame(pictures[i])}<figcaption>round {int(pictures[i].stem):,}</figcaption></figure>" for i in chosen]
     return (
         f'<div class="cinema"><div class="film">{"".join(frames)}</div></div>'
-        '<p class="about">The same noise every time, so each place shows one item growing up.</p>'
+        f'<p class="about">The same {"given pictures" if isinstance(material.run.game, Transforms) else "noise"} every time, so each place shows '
+        "one item growing up.</p>"
     )
 
 
@@ -168,7 +174,7 @@ def _frame(path) -> str:
 def neighbours(material: Material) -> str:
     """The generated pictures that are most like copies, each beside the training picture nearest to it."""
     run = material.run
-    if run.codec.space.kind != "images":
+    if not run.codec.space.pictures:
         raise UserError("neighbours are shown for pictures")
     known = material.some("train", 20_000, "known")["x"]
     if len(known) < 3:
@@ -266,7 +272,7 @@ def reconstructions(material: Material) -> str:
     error = float(np.sqrt(np.mean((items.astype(float) - back.astype(float)) ** 2)))
     spread = float(items.astype(float).std())
     words = f"<p>Root mean square error {number(error)}, where {material.things} spread by {number(spread)}; {_real_origin(material)}.</p>"
-    if run.codec.space.kind == "images":
+    if run.codec.space.pictures:
         couples = _couples(items[:SUSPECTS], back[:SUSPECTS], "a real picture and its reconstruction")
         return f"<p>On the left of each couple the original, on the right its reconstruction.</p>{couples}{words}"
     if run.codec.space.kind == "points":

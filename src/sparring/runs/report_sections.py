@@ -25,7 +25,8 @@ EQUILIBRIUM = {
 """each player's adversarial loss when generated items cannot be told from real ones"""
 PENALTIES = {"r1", "r2", "gradient penalty"}
 UNITS = {"reconstruction": "Nats an item, lower is better", "divergence": "Nats an item, with its weight beta"}
-COLOURS = {"generator": "generated", "discriminator": "discriminator"}
+COLOURS = {player: "generated" for player in ("generator", "generators", "restorer")}
+COLOURS |= {player: "discriminator" for player in ("discriminator", "discriminators")}
 SPARE = ("other", "real", "generated", "discriminator")
 LONG = 20
 """rows of a per-label table above which it is folded away"""
@@ -87,7 +88,10 @@ def _by_player(material: Material, names: Sequence[str]) -> list[Series]:
 
 def equilibrium(material: Material) -> list[Mark]:
     """Where the adversarial losses of this objective come to rest; one mark where both players' values agree."""
-    players = EQUILIBRIUM.get(getattr(material.run.configuration.game, "objective", None), {})
+    game = material.run.configuration.game
+    players = EQUILIBRIUM.get(getattr(game, "objective", None), {})
+    if hasattr(game, "adversary"):                          # the other player's term has that weight
+        players = {player: at for player, at in players.items() if player == "discriminator"}
     if len(players) == 2 and len(set(players.values())) == 1:
         value, words = next(iter(players.values()))
         return [Mark(f"equilibrium {words}", "", value)]
@@ -244,6 +248,7 @@ def data(material: Material) -> str:
     shown = {
         "Source": facts["data"],
         "Kind": f"{facts['kind']}, {' × '.join(str(n) for n in material.run.codec.space.shape)} numbers an item",
+        **_origin(material),
         "Items": f"{facts['count']:,}",
         **{part.capitalize(): f"{n:,} {parts.get(part, '')}" for part, n in facts["split"].items()},
         "Labels": listed(facts["labels"]) or "none",
@@ -253,6 +258,15 @@ def data(material: Material) -> str:
     noted = f"<h3>What was noticed</h3><ul>{problems}</ul>" if problems else ""
     note = '<p class="about">Items are split by a hash of their content: equal items never fall on two sides, and every run sees the same split.</p>'
     return f"{pairs(shown)}{note}{noted}"
+
+
+def _origin(material: Material) -> dict[str, str]:
+    """What items are made from, where that is part of the data."""
+    space = material.run.codec.space
+    if space.kind != "pairs":
+        return {}
+    what = f"label maps of {space.classes} classes" if space.classes else f"pictures of {' × '.join(map(str, space.given))} numbers"
+    return {"Made from": f"{what}, {'one each' if space.paired else 'a collection of their own'}"}
 
 
 def listed(labels: Sequence[str], most: int = 40) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sparring.base.errors import UserError, nearest
+from sparring.games.capabilities import Encodes, Reconstructs, Scores, Transforms
 from sparring.latents.space import best_space, items, truncate, truncated_noise
 from sparring.metrics.catalogue import named
 from sparring.metrics.items import NotComputable
@@ -19,7 +20,7 @@ from sparring.modalities.kinds import load_codec
 from sparring.modalities.source import Codec
 from sparring.modalities.split import Split
 from sparring.play.checkpoint import clock_of, load_weights
-from sparring.play.game import Encodes, Game, Generates, Reconstructs, Scores
+from sparring.play.game import Game, Generates
 from sparring.play.watching import Render, sample, settle
 from sparring.recipes.recipe import Configuration
 from sparring.runs import health
@@ -151,7 +152,8 @@ class Run:
         if n < 1:
             raise UserError(f"cannot make {n} samples: ask for at least 1")
         if not isinstance(self.game, Generates):
-            raise UserError(f"{self.path} holds a game that does not generate")
+            instead = ", it works on pictures: see `sparring transform`" if isinstance(self.game, Transforms) else ""
+            raise UserError(f"{self.path} holds a game that does not generate{instead}")
         y = self.conditions(n, label, where, seed)
         if truncation is None:
             return self.codec.decode(sample(self.game, n, seed, y, start))
@@ -234,7 +236,7 @@ class Run:
         with torch.random.fork_rng(devices=[]):
             judge = judge_for(held, "test", names=metrics, n=n, inception=inception, game=self.game)
             if judge is None:
-                raise UserError(f"{held.text} has {len(held.rows['test'])} held-out items, measuring needs at least {FEWEST}: give more with --data")
+                raise UserError(f"{held.text} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more with --data")
             with torch.no_grad():
                 document = judged(judge, held, self.game, "test", judge.n, seed)
             for metric in (m for m in named(metrics) if m.of == "game"):

@@ -4,7 +4,7 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -83,13 +83,18 @@ class Given:
 
 def transform_files(
     apply: Callable[[Tensor], Tensor], given: Path, out: Path, *, channels_in: int, channels_out: int, scale: int, reach: int, multiple: int,
-    mask: Path | None = None, tile: int = 256, display: Display | None = None,
+    mask: Path | None = None, tile: int = 256, display: Display | None = None, read: Callable[[Image.Image, str], np.ndarray] | None = None,
+    written: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Applies a network to a picture file, or to every picture in a folder and below it, under the same names in the folder `out`.
 
     `apply` takes (1, channels_in, th, tw) float in [-1, 1] to (1, channels_out, scale * th, scale * tw); th and tw are at most `tile` pixels
     and multiples of `multiple`, and it looks `reach` pixels around (see `tiled`). With `mask`, a picture or a folder of one for each picture,
     white where it is to be filled in, it gets one channel more, after the picture's: 1 in the hole, 0 elsewhere; the picture is 0 there.
+
+    `read` makes pixels (h, w, channels_in) uint8 of an upright picture of that name, by default by converting it. `written` makes
+    pixels to be written, (c, h, w) uint8, of the whole result (channels_out, h, w) uint8: label maps, whose colours are exact, so that they
+    are always .png.
 
     Results are upright and keep EXIF data, an RGB or grey colour profile, and transparency, enlarged (.jpg has none: it becomes white). What
     cannot be written in its own format is written as .png. A file appears when it is whole. In a folder, results newer than
@@ -100,7 +105,7 @@ def transform_files(
     nothing can be written.
     """
     start, display = time.perf_counter(), display or Quiet()
-    jobs = _jobs(given, out, mask)
+    jobs = _jobs(given, out, mask, PICTURES if written is None else (".png",))
     todo = [job for job in jobs if not (given.is_dir() and _done(job))]
     _check_masks(todo)
     network = _network(apply if mask is None else _with_hole(apply), channels_in, channels_out, scale, reach, multiple, tile)
@@ -109,11 +114,13 @@ def transform_files(
         for i, job in enumerate(todo, len(jobs) - len(todo)):
             reached(i)
             try:
-                held = _read(job, network)
+                held = _read(job, network, read or _converted(channels_in))
                 if not told and network.tiles(*held.x.shape[1:]) > 1:
                     told = True
                     display.note(f"the network looks {reach} pixels around, too far for tiles of {tile}: their seams are blended, not exact")
                 y = network.on(held.x, lambda share, i=i: reached(i, share))
+                if written is not None:
+                    y, held = written(y), replace(held, alpha=None, profile=None)
                 content = _encoded(y, held, job.out)
             except Unreadable as problem:
                 skipped.append({"name": job.name, "problem": str(problem)})
@@ -162,11 +169,11 @@ def _bar(display: Display, total: int, done: int) -> Iterator[Callable[..., None
 # ---- what is to be done
 
 
-def _jobs(given: Path, out: Path, mask: Path | None) -> list[Job]:
+def _jobs(given: Path, out: Path, mask: Path | None, formats: tuple[str, ...]) -> list[Job]:
     if given.is_dir():
-        jobs = _folder_jobs(given, out, mask)
+        jobs = _folder_jobs(given, out, mask, formats)
     elif given.is_file():
-        jobs = [_file_job(given, out, mask)]
+        jobs = [_file_job(given, out, mask, formats)]
     else:
         raise UserError(f"there is no picture at {given}: give a picture, or a folder of pictures")
     read = {path.resolve() for job in jobs for path in (job.source, job.mask) if path is not None}
@@ -180,13 +187,14 @@ def _jobs(given: Path, out: Path, mask: Path | None) -> list[Job]:
     return jobs
 
 
-def _file_job(given: Path, out: Path, mask: Path | None) -> Job:
+def _file_job(given: Path, out: Path, mask: Path | None, formats: tuple[str, ...]) -> Job:
     if given.suffix.lower() == ".zip":
         raise UserError(f"{given} is an archive: unpack it and give the folder")
     if out.is_dir() or not out.suffix:
-        out = out / _result_names([given.name])[0]
-    elif out.suffix.lower() not in PICTURES:
-        raise UserError(f"a picture cannot be written to {out}: end the name in .png, .jpg or .webp, or give a folder")
+        out = out / _result_names([given.name], formats)[0]
+    elif out.suffix.lower() not in formats:
+        names = ".png, .jpg or .webp" if formats == PICTURES else " or ".join(formats)
+        raise UserError(f"the result cannot be written to {out}: end the name in {names}, or give a folder")
     if mask is not None and mask.is_dir():
         mask = _mask_in(mask, given.name)
     if mask is not None and not mask.is_file():
@@ -194,7 +202,7 @@ def _file_job(given: Path, out: Path, mask: Path | None) -> Job:
     return Job(given.name, given, out, mask)
 
 
-def _folder_jobs(given: Path, out: Path, mask: Path | None) -> list[Job]:
+def _folder_jobs(given: Path, out: Path, mask: Path | None, formats: tuple[str, ...]) -> list[Job]:
     if out.suffix.lower() in PICTURES or out.is_file():
         raise UserError(f"{given} is a folder and {out} names a file: give --out a folder")
     if mask is not None and not mask.is_dir():
@@ -205,14 +213,14 @@ def _folder_jobs(given: Path, out: Path, mask: Path | None) -> list[Job]:
     bare = [name for name, its in zip(names, masks) if its is not None and not its.is_file()]
     if bare:
         raise UserError(f"{len(bare)} of {len(names)} pictures have no mask in {mask} (first: {bare[0]}): add them under the same names")
-    return [Job(name, given / name, out / result, its) for name, result, its in zip(names, _result_names(names), masks)]
+    return [Job(name, given / name, out / result, its) for name, result, its in zip(names, _result_names(names, formats), masks)]
 
 
-def _result_names(names: Sequence[str]) -> list[str]:
+def _result_names(names: Sequence[str], formats: tuple[str, ...]) -> list[str]:
     """The same names, but a.tif becomes a.png, or a.tif.png where that is the name of another."""
     taken, found = set(names), []
     for name in names:
-        if PurePosixPath(name).suffix.lower() not in PICTURES:
+        if PurePosixPath(name).suffix.lower() not in formats:
             short = str(PurePosixPath(name).with_suffix(".png"))
             name = f"{name}.png" if short in taken else short
             taken.add(name)
@@ -262,7 +270,7 @@ def _upright_size(path: Path) -> tuple[int, int]:
 # ---- reading
 
 
-def _read(job: Job, network: Network) -> Given:
+def _read(job: Job, network: Network, read: Callable[[Image.Image, str], np.ndarray]) -> Given:
     """Raises Unreadable, also for a result that would be too large for its format."""
     with opened(str(job.source)) as picture:
         upright = standard(picture)
@@ -273,12 +281,15 @@ def _read(job: Job, network: Network) -> Given:
     if max(size) > LARGEST[format]:
         raise Unreadable(f"the result is {size[0]}x{size[1]}, and {format} holds {LARGEST[format]} at most: write it as .png")
     alpha = upright.getchannel("A") if upright.mode == "RGBA" and network.channels_in < 4 and network.channels_out < 4 else None
-    pixels = np.array(upright.convert(MODES[network.channels_in])).reshape(upright.height, upright.width, network.channels_in)
-    x = torch.from_numpy(pixels).permute(2, 0, 1)  # (h, w, c) -> (c, h, w)
+    x = torch.from_numpy(read(upright, job.name)).permute(2, 0, 1)  # (h, w, c) -> (c, h, w)
     if job.mask is not None:
         x = torch.cat([x, torch.from_numpy(_hole(job.mask))[None]])  # one channel more
     space = b"GRAY" if network.channels_out == 1 else b"RGB "
     return Given(x, alpha, exif, profile if profile and profile[16:20] == space else None)  # a profile of CMYK would spoil RGB
+
+
+def _converted(channels: int) -> Callable[[Image.Image, str], np.ndarray]:
+    return lambda picture, name: np.array(picture.convert(MODES[channels])).reshape(picture.height, picture.width, channels)
 
 
 def _hole(path: Path) -> np.ndarray:

@@ -1,0 +1,196 @@
+"""Translation of pictures: learnt from pairs (pix2pix), or from two collections alone (CycleGAN).
+
+Isola et al. 2016 (pix2pix), https://arxiv.org/abs/1611.07004; Zhu et al. 2017 (CycleGAN), https://arxiv.org/abs/1703.10593; with the
+relativistic pairs and penalties of Huang et al. 2024, https://arxiv.org/abs/2501.05441, as a choice of objective.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sparring.base.clock import Clock
+from sparring.base.errors import UserError
+from sparring.base.space import PairSpace, Space
+from sparring.games import settings
+from sparring.games.capabilities import Translates
+from sparring.games.settings import NO_PAIRS
+from sparring.losses.adversarial import OBJECTIVES, Objective
+from sparring.losses.penalties import PENALTIES
+from sparring.play.average import Average
+from sparring.play.game import Batch, Follower, Game, Player, Stage, Terms, Turn
+
+
+def pair_space(space: Space) -> PairSpace:
+    """UserError for data without anything to translate from."""
+    if not isinstance(space, PairSpace):
+        raise UserError(f"translation is learnt from two collections of pictures, and these data are {space.kind}: give --data A::B")
+    return space
+
+
+class Verdict:
+    """What one discriminator has to learn: min_D E f(D(real), D(fake)) + gamma R."""
+
+    def __init__(self, objective: Objective, penalty: settings.Penalty):
+        self.objective, self.lazy, self.penalty = objective, penalty, PENALTIES[penalty.kind]
+
+    def due(self, clock: Clock) -> bool:
+        return self.lazy.kind != "none" and clock.due(self.lazy.every)
+
+    def __call__(self, judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, clock: Clock) -> tuple[Terms, Tensor, Tensor]:
+        """Terms, and the scores (n, places) of real and of made pictures, both (n, *shape)."""
+        due = self.due(clock)
+        real, fake = real.detach().requires_grad_(due), fake.detach().requires_grad_(due)
+        real_score, fake_score = judge(real), judge(fake)
+        terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}
+        if due:
+            weight, score = self.lazy.every * self.lazy.gamma.at(clock), lambda x: judge(x).mean(1)
+            penalties = self.penalty(score, real, fake, real_score.mean(1), fake_score.mean(1))
+            terms |= {name: weight * term for name, term in penalties.items()}
+        return terms, real_score, fake_score
+
+
+class Pix2Pix(Game, Translates):
+    """min_G max_D  w_pixels E |G(a) - b| + w_adversary E f(D(a, b) - D(a, G(a)))                          (pix2pix, Eq. 4)
+
+    Pixels alone give the mean of all that a could have become; the discriminator sees a too, and asks for one of them that suits it. The
+    published noise, dropout, is left out: the paper finds that it changes little, and translation is a function without it.
+    """
+
+    def __init__(self, settings: settings.Pix2Pix, *, space: Space):
+        """UserError for data that are not paired."""
+        space = pair_space(space)
+        if not space.paired:
+            raise UserError(NO_PAIRS)
+        super().__init__(space)
+        self.settings, channels = settings, space.shape[0]
+        self.generator = settings.generator.build(inputs=space.given[0], outputs=channels, scale=1)
+        self.reach, self.multiple = self.generator.reach(), self.generator.multiple
+        self.discriminator = settings.discriminator.build(inputs=space.given[0] + channels)
+        self.objective = OBJECTIVES[settings.objective]
+        self.verdict = Verdict(self.objective, settings.penalty)
+        self.average = Average(self.generator, settings.ema.half_life, settings.ema.warm_up)
+
+    def players(self) -> dict[str, Player]:
+        return {
+            "discriminator": Player([self.discriminator], self.settings.discriminator_optimizer),
+            "generator": Player([self.generator], self.settings.generator_optimizer),
+        }
+
+    def stages(self) -> list[Stage]:
+        if not self.settings.adversary:
+            return [Stage([Turn("generator", self.pixel_loss)])]
+        return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss, fresh=True)])]
+
+    def translate(self, given: Tensor, direction: str = "a2b") -> Tensor:
+        return self.average(given).float().clamp(-1, 1)
+
+    def judge(self, given: Tensor) -> Callable[[Tensor], Tensor]:
+        """D(a, .): scores (n, places) of pictures (n, *shape) that may have come of what is given."""
+        return lambda x: self.discriminator(torch.cat([given, x], 1))
+
+    def pixel_loss(self, batch: Batch) -> Terms:
+        return {"pixels": self.settings.pixels * (self.generator(batch["given"]).float() - batch["x"]).abs().mean()}
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        fake = self.generator(batch["given"]).float()
+        terms, real_score, fake_score = self.verdict(self.judge(batch["given"]), batch["x"], fake, self.clock)
+        self.watch(real=real_score.mean(), fake=fake_score.mean())
+        return terms
+
+    def generator_loss(self, batch: Batch) -> Terms:
+        x, judge = batch["x"], self.judge(batch["given"])
+        fake = self.generator(batch["given"]).float()
+        adversarial = self.objective.generator(judge(fake), lambda: judge(x))
+        return {"pixels": self.settings.pixels * (fake - x).abs().mean(), "adversarial": self.settings.adversary * adversarial}
+
+
+class Pool(Follower):
+    """Earlier translations, shown to the discriminator again, so that it does not forget them.
+
+    Shrivastava et al. 2016, https://arxiv.org/abs/1612.07828, section 2.3, as in CycleGAN, section 4: until it is full a picture is kept and
+    comes back; then, with even chances, it comes back, or an earlier one does, whose place it takes.
+    """
+
+    local = ("items", "held")
+
+    def __init__(self, size: int, shape: tuple[int, ...]):
+        super().__init__()
+        self.register_buffer("items", torch.zeros(size, *shape))
+        self.register_buffer("held", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def exchange(self, x: Tensor) -> Tensor:
+        """(n, *shape) -> as many, of now or of earlier. A picture that is not finite is never kept."""
+        size, back = len(self.items), []
+        chance, where = torch.rand(len(x), device=x.device), torch.rand(len(x), device=x.device)
+        for item, u, v in zip(x.detach().to(self.items.dtype), chance, where):      # one by one: two may want the same place
+            filling = self.held < size
+            place = torch.where(filling, self.held, (v * size).long().clamp(max=size - 1)).view(1)
+            old = self.items.index_select(0, place)[0]
+            swap = ~filling & (u > 0.5)
+            kept = (filling | swap) & item.isfinite().all()
+            back.append(torch.where(swap, old, item))
+            self.items.index_copy_(0, place, torch.where(kept, item, old)[None])
+            self.held += filling & kept
+        return torch.stack(back)
+
+
+class CycleGAN(Game, Translates):
+    """min_{G, F} max_{D_A, D_B}  E f(D_B(b), D_B(G(a))) + E f(D_A(a), D_A(F(b))) + w_cycle (E |F(G(a)) - a| + E |G(F(b)) - b|)
+    + w_identity (E |G(b) - b| + E |F(a) - a|)                                                     (CycleGAN, Eq. 3 and section 5.2)
+
+    Terms are means over the two directions, so all weights are half of the sum's, which Adam does not notice.
+    """
+
+    directions = ("a2b", "b2a")
+    coupled = "discriminators are shown earlier translations, one batch after the other"
+
+    def __init__(self, settings: settings.CycleGAN, *, space: Space):
+        space = pair_space(space)
+        super().__init__(space)
+        self.settings = settings
+        a, b = space.given, space.shape
+        self.a2b = settings.translator.build(inputs=a[0], outputs=b[0], scale=1)
+        self.b2a = settings.translator.build(inputs=b[0], outputs=a[0], scale=1)
+        self.reach, self.multiple = self.a2b.reach(), self.a2b.multiple
+        self.critic_a, self.critic_b = (settings.discriminator.build(inputs=shape[0]) for shape in (a, b))
+        self.pool_a, self.pool_b = (Pool(settings.pool, shape) for shape in (a, b))
+        self.objective = OBJECTIVES[settings.objective]
+        self.verdict = Verdict(self.objective, settings.penalty)
+        self.average_a2b, self.average_b2a = (Average(n, settings.ema.half_life, settings.ema.warm_up) for n in (self.a2b, self.b2a))
+
+    def players(self) -> dict[str, Player]:
+        return {
+            "generators": Player([self.a2b, self.b2a], self.settings.generators_optimizer),
+            "discriminators": Player([self.critic_a, self.critic_b], self.settings.discriminators_optimizer),
+        }
+
+    def stages(self) -> list[Stage]:
+        """The discriminators judge the translations that the generators left in the batch."""
+        return [Stage([Turn("generators", self.generators_loss), Turn("discriminators", self.discriminators_loss)])]
+
+    def translate(self, given: Tensor, direction: str = "a2b") -> Tensor:
+        return {"a2b": self.average_a2b, "b2a": self.average_b2a}[direction](given).float().clamp(-1, 1)
+
+    def generators_loss(self, batch: Batch) -> Terms:
+        a, b = batch["given"], batch["x"]
+        fake_b, fake_a = self.a2b(a).float(), self.b2a(b).float()
+        batch["fake a"], batch["fake b"] = fake_a.detach(), fake_b.detach()
+        deceived = self.objective.generator(self.critic_b(fake_b), lambda: self.critic_b(b))
+        deceived = deceived + self.objective.generator(self.critic_a(fake_a), lambda: self.critic_a(a))
+        cycle = (self.b2a(fake_b).float() - a).abs().mean() + (self.a2b(fake_a).float() - b).abs().mean()
+        return {"adversarial": deceived / 2, "cycle": self.settings.cycle * cycle / 2} | self.identity_loss(a, b)
+
+    def identity_loss(self, a: Tensor, b: Tensor) -> Terms:
+        """Nothing where the two sides are not alike: a translator cannot be given its own target there."""
+        if not (self.space.alike and self.settings.identity):
+            return {}
+        change = (self.a2b(b).float() - b).abs().mean() + (self.b2a(a).float() - a).abs().mean()
+        return {"identity": self.settings.identity * change / 2}
+
+    def discriminators_loss(self, batch: Batch) -> Terms:
+        of_a = self.verdict(self.critic_a, batch["given"], self.pool_a.exchange(batch["fake a"]), self.clock)
+        of_b = self.verdict(self.critic_b, batch["x"], self.pool_b.exchange(batch["fake b"]), self.clock)
+        self.watch(real=(of_a[1].mean() + of_b[1].mean()) / 2, fake=(of_a[2].mean() + of_b[2].mean()) / 2)
+        return {name: (term + of_b[0][name]) / 2 for name, term in of_a[0].items()}
