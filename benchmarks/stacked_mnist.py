@@ -26,6 +26,9 @@ from sparring.extractors.classifier import accuracy, classifier
 
 TRIPLES, SAMPLES = 128_000, 26_000
 OF_2014 = {"objective": "non-saturating", "penalty.kind": "none"}
+TUNED = {"penalty.gamma.start": 1.0, "penalty.gamma.end": 0.1, "generator_optimizer.lr.start": 2e-3, "discriminator_optimizer.lr.start": 2e-3,
+         "generator_optimizer.lr.end": 1e-4, "discriminator_optimizer.lr.end": 1e-4}  # fmt: skip
+"""for these data: balance of modes wants a stronger penalty than sharp pictures do (gamma 0.3 to 0.03: 998 modes, KL 0.195)"""
 FULL = {"generator.width": 64, "discriminator.width": 64, "batch": 64}
 
 
@@ -78,6 +81,7 @@ def main() -> None:
     network = classifier("mnist", (1, 28, 28), 10, batch(digits, y), batch(test, test_y), expand)
     start = time.perf_counter()
     settings = {"conditional": False, "watching.judge": 0, "hardware.threads": options.threads}
+    settings |= TUNED if options.recipe == "dcgan" else {}
     settings |= dict(s.split("=", 1) for s in options.set)
     settings |= OF_2014 if options.objective == "2014" else {}
     with tempfile.TemporaryDirectory() as folder:
