@@ -5,7 +5,8 @@
 
 DATA is a folder of pictures, or CIFAR-10 as the .npz that benchmarks.cifar reads. Three rows on the test part: the trivial answer (bicubic
 enlargement, mean of the known pixels, the damaged picture itself, grey), the network after pixels alone (--pixels_alone 1), and the recipe.
---biharmonic adds scikit-image's biharmonic inpainting. Perceptual distance and FD look through a network trained on these pictures.
+--biharmonic adds scikit-image's biharmonic inpainting (pip install scikit-image). Perceptual distance and FD look through a network trained
+on these pictures.
 """
 
 import argparse
