@@ -88,7 +88,7 @@ def dcgan(facts: Facts) -> Configuration:
     game = GAN(
         noise=64, penalty=Penalty(gamma=cosine(gamma, gamma / 10), every=4), ema=EMA(half_life=constant(20_000)),
         condition_strength=condition_strength(facts), augmentation=augmented(facts),
-        generator=DCGANGenerator(width=32), discriminator=DCGANDiscriminator(width=32), **scheduled(lr, lr / 20),
+        generator=DCGANGenerator(width=32), discriminator=DCGANDiscriminator(width=32), **scheduled(lr, 1e-4),
     )  # fmt: skip
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=8_000)
 
