@@ -3,9 +3,10 @@ soon the first round begins the second time.
 
     python -m benchmarks.decode [--pictures 50000] [--side 64] [--processes 2] [--out benchmarks/results/decode.json]
 
-`inspect` decodes every picture whole and hashes its pixels; the first `train` decodes again, to the size of the games, into a cached array.
-Pillow alone: the same processes, open and load, nothing kept. The cache is an empty folder. The second start is timed inside the process
-that trains, from before `import sparring` to the first round, and beside the time that `import torch` takes in another.
+`inspect` decodes every picture whole, hashes its pixels and writes them at the size of the games; the first `train` does the same where no
+`inspect` came before: each has an empty cache of its own. Pillow alone: the same processes, open and load, nothing kept. The second start
+is timed inside the process that trains, from before `import sparring` to the first round, and beside the time that `import torch` takes in
+another.
 """
 
 import argparse
@@ -87,6 +88,7 @@ def main() -> None:
         inspect = lambda: subprocess.run([*sparring, "inspect", f"{root}/data"], env=environment, stdout=subprocess.DEVNULL, check=True)
         first, again = seconds(inspect), seconds(inspect)
         code = lambda i: TRAIN.replace("DATA", repr(f"{root}/data")).replace("RUN", repr(f"{root}/run{i}"))
+        environment["SPARRING_CACHE"] = f"{root}/another"
         one = begun(code(0), environment)
         two = [begun(code(i), environment) for i in (1, 2, 3)]
         torch = statistics.median(begun(TORCH, environment) for _ in range(3))
