@@ -4,9 +4,10 @@ soon the first round begins the second time.
     python -m benchmarks.decode [--pictures 50000] [--side 64] [--processes 2] [--out benchmarks/results/decode.json]
 
 `inspect` decodes every picture whole, hashes its pixels and writes them at the size of the games; the first `train` does the same where no
-`inspect` came before: each has an empty cache of its own. Pillow alone: the same processes, open and load, nothing kept. The second start
-is timed inside the process that trains, from before `import sparring` to the first round, and beside the time that `import torch` takes in
-another.
+`inspect` came before: each has an empty cache of its own. Pillow alone: the same processes, open and load, nothing kept; they are running
+already when it begins, so the pass of `inspect` is timed from its first result to its last, and the whole command beside it. The second
+start is timed inside the process that trains, from before `import sparring` to the first round, and beside the time that `import torch`
+takes in another, and that with the first step of an optimizer, which imports as much again.
 """
 
 import argparse
@@ -34,6 +35,27 @@ def begin(self):
 trainer.Trainer.play_round = begin
 sparring.train("dcgan", DATA, run=RUN, rounds=1, settings={"watching.judge": 0, "watching.preview": 0, "hardware.threads": 1,
                "conditional": False, "generator.width": 8, "discriminator.width": 8})
+"""
+INSPECT = """
+import time
+from sparring.modalities import workers
+real, seen = workers._results, []
+def timed(function, chunks, arguments):
+    for chunk, result in zip(chunks, real(function, chunks, arguments)):
+        seen.append((time.perf_counter(), len(chunk)))
+        yield result
+workers._results = timed
+from sparring.cli import main
+main(["inspect", DATA])
+print("BEGUN", sum(n for _, n in seen[1:]) / (seen[-1][0] - seen[0][0]))
+"""
+OPTIMIZER = """
+import time; start = time.perf_counter()
+import torch
+weight = torch.zeros(1, requires_grad=True)
+weight.sum().backward()
+torch.optim.Adam([weight]).step()
+print("BEGUN", time.perf_counter() - start)
 """
 TORCH = "import time; start = time.perf_counter(); import torch; print('BEGUN', time.perf_counter() - start)"
 
@@ -87,20 +109,26 @@ def main() -> None:
         sparring = [sys.executable, "-m", "sparring"]
         inspect = lambda: subprocess.run([*sparring, "inspect", f"{root}/data"], env=environment, stdout=subprocess.DEVNULL, check=True)
         first, again = seconds(inspect), seconds(inspect)
+        environment["SPARRING_CACHE"] = f"{root}/third"
+        passing = begun(INSPECT.replace("DATA", repr(f"{root}/data")), environment)
         code = lambda i: TRAIN.replace("DATA", repr(f"{root}/data")).replace("RUN", repr(f"{root}/run{i}"))
         environment["SPARRING_CACHE"] = f"{root}/another"
         one = begun(code(0), environment)
         two = [begun(code(i), environment) for i in (1, 2, 3)]
-        torch = statistics.median(begun(TORCH, environment) for _ in range(3))
+        torch, optimizer = (statistics.median(begun(code, environment) for _ in range(3)) for code in (TORCH, OPTIMIZER))
     rate = lambda s: round(len(paths) / s)
     write_result(options.out, {
         "pictures": len(paths), "side": options.side, "processes": options.processes, "pillow alone, pictures a second": rate(pillow),
+        "inspect, pictures a second while it decodes": round(passing),
+        "share of pillow's speed while it decodes": round(passing * pillow / len(paths), 3),
         "inspect, pictures a second (whole command)": rate(first), "share of pillow's speed": round(pillow / first, 3),
         "inspect again, seconds": round(again, 2), "first train, seconds to the first round": round(one, 2),
         "first train's decoding, pictures a second": rate(one - statistics.median(two)),
         "its share of pillow's speed": round(pillow / (one - statistics.median(two)), 3),
         "second train, seconds to the first round": [round(s, 2) for s in two], "import torch, seconds": round(torch, 2),
         "second train beyond torch's import, seconds": round(statistics.median(two) - torch, 2),
+        "import torch and an optimizer's step, seconds": round(optimizer, 2),
+        "second train beyond both, seconds": round(statistics.median(two) - optimizer, 2),
     })  # fmt: skip
 
 

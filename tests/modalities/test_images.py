@@ -11,8 +11,10 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from sparring.base.errors import UserError
+from sparring.modalities.image_cache import gathered
 from sparring.modalities.image_pixels import Unreadable, bare, fitted, opened, pixels_of, standard, survey
-from sparring.modalities.image_source import PictureArray, derive, gathered
+from sparring.modalities.image_size import derive
+from sparring.modalities.image_source import PictureArray
 from sparring.modalities.images import ImageCodec, fit, grid
 from sparring.modalities.open import open_data
 from sparring.modalities.settings import Images
@@ -34,7 +36,7 @@ def stored(picture, format="PNG", **options):
 
 def read(file):
     with opened(file) as picture:
-        return bare(standard(picture))
+        return bare(np.asarray(standard(picture)))
 
 
 # ---- modes and formats
@@ -58,7 +60,7 @@ def test_grey_pictures_need_one_channel_however_they_are_stored():
     assert wanted.shape == (6, 9, 1)
     for same in (grey.convert("RGB"), grey.convert("RGBA"), grey.convert("LA"), grey.convert("P")):
         assert np.array_equal(read(stored(same)), wanted)
-        assert survey(stored(same))[0]["hash"] == survey(stored(grey))[0]["hash"]
+        assert survey(stored(same))[0].hash == survey(stored(grey))[0].hash
     assert set(np.unique(read(stored(grey.convert("1"))))) <= {0, 255}
 
 
@@ -74,7 +76,7 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped():
     values = np.array([[0, 257, 32896, 65535]], np.uint16)
     for format in ("PNG", "TIFF", "PPM"):
         assert read(stored(Image.fromarray(values), format))[..., 0].tolist() == [[0, 1, 128, 255]]
-    assert survey(stored(Image.fromarray(values)))[0]["mode"] == "16-bit grey"
+    assert survey(stored(Image.fromarray(values)))[0].mode == "16-bit grey"
 
 
 def test_float_pictures_are_read_from_0_to_1_and_else_refused():
@@ -244,7 +246,7 @@ def test_what_is_larger_than_half_of_the_memory_stays_on_disk(tmp_path, monkeypa
     source = open_data(str(tmp_path / "big.npy"))
     codec, rows = fit(source, Images()), np.array([9, 3, 29])
     in_memory = codec.encode(source, rows)["x"]
-    monkeypatch.setattr("sparring.modalities.image_source.free_memory", lambda: 10)
+    monkeypatch.setattr("sparring.modalities.image_cache.free_memory", lambda: 10)
     assert isinstance(gathered(source.pixels(codec.encoding), rows), np.memmap)
     for which, wanted in ((rows, in_memory), (None, torch.from_numpy(array).permute(0, 3, 1, 2))):
         x = codec.encode(source, which)["x"]

@@ -14,9 +14,9 @@ from PIL import Image
 from sparring.base import files
 from sparring.base.errors import UserError
 from sparring.base.files import cache
-from sparring.modalities import image_source
+from sparring.modalities import image_source, image_survey, workers
 from sparring.modalities.builtins import BUILTINS
-from sparring.modalities.image_source import CHUNK, PictureFiles
+from sparring.modalities.image_source import PictureFiles
 from sparring.modalities.images import fit
 from sparring.modalities.open import open_data
 from sparring.modalities.settings import Images
@@ -276,9 +276,9 @@ def test_inspect_tells_what_is_there(tmp_path):
 def counted(monkeypatch):
     """How many files were decoded, by the name of the pass."""
     counts = {"survey": 0, "pixels_of": 0}
-    for name in counts:
-        real = getattr(image_source, name)
-        monkeypatch.setattr(image_source, name, lambda *a, name=name, real=real: (counts.update({name: counts[name] + 1}), real(*a))[1])
+    for module, name in ((image_survey, "survey"), (image_source, "pixels_of")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, name=name, real=real: (counts.update({name: counts[name] + 1}), real(*a))[1])
     return counts
 
 
@@ -315,13 +315,13 @@ def test_a_collection_that_changes_under_way_is_noticed(tmp_path):
 
 
 def test_many_files_are_decoded_in_processes_with_the_same_result(tmp_path, monkeypatch):
-    for i in range(2 * CHUNK + 3):
+    for i in range(2 * workers.CHUNK + 3):
         put(tmp_path / f"{i:03d}.png", (8 + i % 3, 8))
     (tmp_path / "005.png").write_bytes(b"bad")
     here = open_data(str(tmp_path))
     x = fit(here, Images()).encode(here)["x"]
     shutil.rmtree(cache() / "images")
-    monkeypatch.setattr(image_source, "MANY", 1)
+    monkeypatch.setattr(workers, "MANY", 1)
     there = PictureFiles(tmp_path)
     assert there.names == here.names and there.hashes() == here.hashes() and there.problems == here.problems
     assert (fit(there, Images()).encode(there)["x"] == x).all()
@@ -335,29 +335,29 @@ def test_a_large_collection_is_decoded_once(tmp_path, counted, monkeypatch):
     twice = open_data(str(tmp_path))
     wanted = {size: fit(twice, Images(resolution=size)).encode(twice)["x"] for size in ("auto", 3)}
     shutil.rmtree(cache() / "images")
-    monkeypatch.setattr(image_source, "MANY", 1)
-    monkeypatch.setattr(image_source, "SAMPLE", 4)
-    monkeypatch.setattr(image_source, "_results", lambda function, chunks, arguments: (function(c, *arguments) for c in chunks))
+    monkeypatch.setattr(workers, "MANY", 1)
+    monkeypatch.setattr(image_survey, "SAMPLE", 4)
+    monkeypatch.setattr(workers, "_results", lambda function, chunks, arguments: (function(c, *arguments) for c in chunks))
     counted.update(pixels_of=0)
     once = PictureFiles(tmp_path)
     assert (fit(once, Images()).encode(once)["x"] == wanted["auto"]).all() and counted["pixels_of"] == 0
     assert (fit(once, Images(resolution=3)).encode(once)["x"] == wanted[3]).all() and counted["pixels_of"] == 11
     shutil.rmtree(cache() / "images")
-    monkeypatch.setattr(image_source, "AT_ONCE", 100)                      # too much to write unasked
+    monkeypatch.setattr(image_survey, "AT_ONCE", 100)                      # too much to write unasked
     later = PictureFiles(tmp_path)
     assert (fit(later, Images()).encode(later)["x"] == wanted["auto"]).all() and counted["pixels_of"] == 22
 
 
 def test_a_script_without_a_main_guard_still_works(tmp_path):
-    for i in range(CHUNK + 2):
+    for i in range(workers.CHUNK + 2):
         put(tmp_path / "d" / f"{i}.png")
     script = tmp_path / "script.py"
     script.write_text(
-        "from sparring.modalities import image_source\nimage_source.MANY = 1\nprint('once')\n"
+        "from sparring.modalities import workers\nworkers.MANY = 1\nprint('once')\n"
         f"from sparring.modalities.open import open_data\nprint(len(open_data({str(tmp_path / 'd')!r})))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=os.environ | {"SPARRING_CACHE": str(tmp_path / "cache")})
-    assert done.stdout == f"once\n{CHUNK + 2}\n" and not done.stderr, done.stderr
+    assert done.stdout == f"once\n{workers.CHUNK + 2}\n" and not done.stderr, done.stderr
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_half_entry(tmp_path, monkeypatch):

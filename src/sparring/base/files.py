@@ -71,7 +71,7 @@ def full_disk(error: OSError, path: Path) -> Exception:
     return WorkError(f"cannot write {path}: {error.strerror or error}")
 
 
-def hash_bytes(*parts: bytes) -> str:
+def hash_bytes(*parts: bytes | memoryview) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from sparring.base.errors import UserError
 from sparring.modalities.image_pixels import SUFFIXES
@@ -26,8 +26,7 @@ LARGEST_MEMBER = 2**30
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A file by its name inside the collection (with /), its bytes, and when it was changed."""
 
     name: str
@@ -84,7 +83,7 @@ class Folder(Store):
                 found.append(File(prefix + entry.name, facts.st_size, facts.st_mtime_ns))
 
     def open(self, name: str) -> BinaryIO:
-        return open(self.path / name, "rb")
+        return open(f"{self.path}/{name}", "rb")
 
 
 @dataclass(frozen=True)

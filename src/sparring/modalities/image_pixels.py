@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -18,6 +18,7 @@ FORMATS = COMMON + tuple(sorted(set(Image.OPEN) - {*COMMON, "EPS", "WMF", "MPEG"
 SUFFIXES = frozenset(suffix for suffix, format in Image.registered_extensions().items() if format in FORMATS)
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+WORDS = {1: "grey", 3: "colour", 4: "alpha"}
 KINDS = {"I": "16-bit grey", "F": "float grey", "C": "CMYK", "P": "palette"}
 """words for modes by their first letter; the others are named by what their pixels hold"""
 
@@ -45,13 +46,18 @@ def opened(file: BinaryIO | str) -> Iterator[Image.Image]:
 
 
 def standard(picture: Image.Image) -> Image.Image:
-    """The first frame, turned upright as its EXIF data say, as mode L, RGB or RGBA."""
-    picture = ImageOps.exif_transpose(picture)
+    """The first frame, turned upright as its EXIF data say, as mode L, RGB or RGBA. The picture itself may be changed."""
+    ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(picture))
     if picture.has_transparency_data:
-        return picture.convert("RGBA")
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        return in_mode(picture, "RGBA")
+    return in_mode(picture, "L" if picture.mode in ("1", "L") else "RGB")
+
+
+def in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    """The picture itself where it has the mode, since converting would copy it."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _eight_bits(picture: Image.Image) -> np.ndarray:
@@ -64,9 +70,8 @@ def _eight_bits(picture: Image.Image) -> np.ndarray:
     return np.round(pixels * (255 / white)).astype(np.uint8)
 
 
-def bare(picture: Image.Image) -> np.ndarray:
-    """A standard picture without empty channels, (h, w, 1|3|4) uint8: no alpha where all is opaque, no colour where all is grey."""
-    pixels = np.asarray(picture)
+def bare(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (h, w) or (h, w, 1|3|4) without empty channels, (h, w, 1|3|4) uint8: no alpha where all is opaque, no colour where all is grey."""
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     if pixels.shape[2] == 4 and (pixels[..., 3] == 255).all():
         pixels = pixels[..., :3]
@@ -78,7 +83,7 @@ def bare(picture: Image.Image) -> np.ndarray:
 
 def content_hash(pixels: np.ndarray) -> str:
     """The identity of a bare picture, whatever file or format it came in."""
-    return hash_bytes(repr(pixels.shape).encode(), np.ascontiguousarray(pixels).tobytes())
+    return hash_bytes(repr(pixels.shape).encode(), np.ascontiguousarray(pixels).data)
 
 
 def fitted(picture: Image.Image, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:
@@ -104,7 +109,7 @@ def fitted(picture: Image.Image, size: tuple[int, int], channels: int, fit: str)
 def _with_channels(picture: Image.Image, channels: int) -> Image.Image:
     if picture.mode == "RGBA" and channels < 4:  # what was transparent becomes white: under it anything may lie hidden
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert(MODES[channels])
+    return in_mode(picture, MODES[channels])
 
 
 def _resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, ...] | None = None) -> Image.Image:
@@ -116,15 +121,25 @@ def _resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, ...]
 # ---- what worker processes do with one file
 
 
-def survey(file: BinaryIO | str) -> tuple[dict, Image.Image]:
-    """Decodes a picture once, whole: {"hash", "size": [height, width], "channels", "format", "mode"}, and itself. Raises Unreadable."""
+class Facts(NamedTuple):
+    """What a picture file holds."""
+
+    hash: str
+    size: tuple[int, int]
+    """height, width"""
+    channels: int
+    format: str
+    mode: str
+
+
+def survey(file: BinaryIO | str) -> tuple[Facts, np.ndarray]:
+    """Decodes a picture once, whole: its facts and its pixels, (h, w) or (h, w, 3|4) uint8. Raises Unreadable."""
     with opened(file) as picture:
         format, mode = picture.format, picture.mode
-        whole = standard(picture)
+        whole = np.asarray(standard(picture))
     pixels = bare(whole)
-    word = KINDS.get(mode[0]) or {1: "grey", 3: "colour", 4: "alpha"}[pixels.shape[2]]
-    facts = {"hash": content_hash(pixels), "size": list(pixels.shape[:2]), "channels": pixels.shape[2], "format": format, "mode": word}
-    return facts, whole
+    (height, width), channels = pixels.shape[:2], pixels.shape[2]
+    return Facts(content_hash(pixels), (height, width), channels, format, KINDS.get(mode[0]) or WORDS[channels]), whole
 
 
 def pixels_of(file: BinaryIO | str, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:

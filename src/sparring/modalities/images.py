@@ -17,7 +17,9 @@ from sparring.base.seeding import generator
 from sparring.base.settings import dump, load
 from sparring.base.space import Attribute, ImageSpace
 from sparring.modalities import mirror
-from sparring.modalities.image_source import ImageSource, derive, gathered
+from sparring.modalities.image_cache import gathered
+from sparring.modalities.image_size import derive
+from sparring.modalities.image_source import ImageSource
 from sparring.modalities.image_tiles import Tiles
 from sparring.modalities.settings import Images
 from sparring.modalities.source import Codec

@@ -11,7 +11,8 @@ import numpy as np
 
 from sparring.base import files
 from sparring.base.errors import UserError
-from sparring.modalities.image_source import ImageSource, cached, mapped, write_header
+from sparring.modalities.image_cache import cached, mapped, write_header
+from sparring.modalities.image_source import ImageSource
 
 MOST = 64
 """colours above which pictures are no label maps"""

@@ -1,0 +1,61 @@
+"""Worker processes for work on many files, under a progress bar. No torch: workers start quickly."""
+
+import multiprocessing
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+MANY = 500
+"""items from which worker processes pay for their start"""
+CHUNK = 64
+"""items that a worker takes at a time"""
+
+
+def by_chunks(function: Callable, items: list, arguments: tuple, title: str) -> Iterator[Any]:
+    """`function(chunk of items, *arguments)` in order, in worker processes when there are many items, under a progress bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    chunks = [items[i : i + CHUNK] for i in range(0, len(items), CHUNK)]
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=len(items))
+        for chunk, result in zip(chunks, _results(function, chunks, arguments)):
+            yield result
+            progress.advance(task, len(chunk))
+
+
+def _results(function: Callable, chunks: list[list], arguments: tuple) -> Iterator[Any]:
+    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    done = 0
+    if workers > 1 and len(chunks) * CHUNK > MANY:
+        try:
+            with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+                with _unknown_main():
+                    results = pool.map(function, chunks, *([argument] * len(chunks) for argument in arguments))
+                for result in results:
+                    yield result
+                    done += 1
+            return
+        except BrokenProcessPool:  # no memory for workers: go on here
+            pass
+    for chunk in chunks[done:]:
+        yield function(chunk, *arguments)
+
+
+@contextmanager
+def _unknown_main() -> Iterator[None]:
+    """While workers are started they are not told of the user's script: they would run it again, all of it where it has no
+    `if __name__ == "__main__"`, and need nothing from it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
