@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sparring.layers.precision import exact
+
 
 class Embedding(nn.Module):
     """Rows of a table for class numbers, their weighted sum for vectors: (n,) or (n, d) -> (n, width)."""
@@ -46,3 +48,19 @@ class LabelProjection(nn.Module):
 
     def forward(self, features: Tensor, y: Tensor) -> Tensor:
         return (self.embedding(y) * features).sum(1, keepdim=True)                                 # (n, 1)
+
+
+class Logit(nn.Module):
+    """The last step of a discriminator: psi(phi(x)) + <e_y, phi(x)>, without the second term where there is no condition."""
+
+    def __init__(self, out: nn.Linear, projection: LabelProjection | None):
+        super().__init__()
+        self.out, self.projection = out, projection
+
+    def forward(self, features: Tensor, y: Tensor | None = None) -> Tensor:
+        features = features.float()                                                                # (n, d)
+        with exact(features):
+            logit = self.out(features)
+            if self.projection is not None:
+                logit = logit + self.projection(features, y)
+        return logit.squeeze(1)                                                                    # (n,)

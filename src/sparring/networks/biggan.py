@@ -14,9 +14,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from sparring.base.space import Space
 from sparring.layers.attention import SelfAttention
-from sparring.layers.conditioning import Embedding, LabelProjection
+from sparring.layers.conditioning import Embedding, LabelProjection, Logit
 from sparring.layers.norms import ConditionalBatchNorm2d
-from sparring.layers.precision import exact
 from sparring.networks import settings
 from sparring.networks.dcgan import levels, places
 
@@ -111,19 +110,14 @@ class Discriminator(nn.Module):
         self.attention = nn.ModuleDict(
             {str(i): SelfAttention(b, normed) for i, (_, b, halve) in enumerate(plan) if halve and side >> (i + 1) == at}
         )
-        self.out = normed(nn.Linear(width[-1], 1))
-        self.projection = LabelProjection(labels, width[-1]) if labels else None
-        if self.projection is not None:
-            self.projection.embedding = spectral_norm(self.projection.embedding)
+        out, projection = normed(nn.Linear(width[-1], 1)), LabelProjection(labels, width[-1]) if labels else None
+        if projection is not None:
+            projection.embedding = spectral_norm(projection.embedding)
+        self.logit = Logit(out, projection)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         h = F.pixel_unshuffle(F.pad(x, self.pad) if any(self.pad) else x, self.patch)
         for i, block in enumerate(self.blocks):
             h = block(h)
             h = self.attention[str(i)](h) if str(i) in self.attention else h
-        features = F.relu(h).float().sum((2, 3))                                # (n, c)
-        with exact(features):
-            logit = self.out(features)
-            if self.projection is not None:
-                logit = logit + self.projection(features, label)
-        return logit.squeeze(1)
+        return self.logit(F.relu(h).float().sum((2, 3)), label)                 # (n, c) -> (n,)

@@ -9,8 +9,7 @@ import math
 from torch import Tensor, nn
 
 from sparring.base.space import Space
-from sparring.layers.conditioning import LabelConcatenation, LabelProjection
-from sparring.layers.precision import exact
+from sparring.layers.conditioning import LabelConcatenation, LabelProjection, Logit
 from sparring.networks import settings
 
 
@@ -86,20 +85,15 @@ class Discriminator(nn.Module):
         concatenates, projects = (bool(labels) and settings.label == way for way in ("concatenation", "projection"))
         self.label = LabelConcatenation(labels, space.shape) if concatenates else None
         self.trunk = Trunk(space.shape[0] + int(concatenates), space.shape, settings.width, normed)
-        self.projection = LabelProjection(labels, self.trunk.features) if projects else None
-        self.out = nn.Linear(self.trunk.features, 1)
+        projection = LabelProjection(labels, self.trunk.features) if projects else None
+        self.logit = Logit(nn.Linear(self.trunk.features, 1), projection)
         if normed:
             normal_init(self)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         if self.label is not None:
             x = self.label(x, label)
-        features = self.trunk(x).float()                                      # (n, features)
-        with exact(features):
-            logit = self.out(features)
-            if self.projection is not None:
-                logit = logit + self.projection(features, label)
-        return logit.squeeze(1)                                       # (n,)
+        return self.logit(self.trunk(x), label)                               # (n, features) -> (n,)
 
 
 class Encoder(nn.Module):

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sparring.base.space import Space
-from sparring.layers.conditioning import LabelConcatenation, LabelProjection
-from sparring.layers.precision import exact
+from sparring.layers.conditioning import LabelConcatenation, LabelProjection, Logit
 from sparring.networks import settings
 
 
@@ -55,22 +54,17 @@ class Discriminator(nn.Module):
         super().__init__()
         concatenates, projects = (bool(labels) and settings.label == way for way in ("concatenation", "projection"))
         self.label = LabelConcatenation(labels, (space.numbers,)) if concatenates else None
-        self.projection = LabelProjection(labels, settings.width) if projects else None
+        projection = LabelProjection(labels, settings.width) if projects else None
         self.waves = Waves(settings.octaves)
         inputs = self.waves.outputs(space.numbers) + (self.label.added[0] if concatenates else 0)
         self.hidden = hidden(inputs, settings.width, settings.depth)
-        self.out = nn.Linear(settings.width, 1)
+        self.logit = Logit(nn.Linear(settings.width, 1), projection)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         x = self.waves(x.flatten(1))                      # (n, numbers * (1 + 2 octaves))
         if self.label is not None:
             x = self.label(x, label)
-        features = self.hidden(x).float()                 # (n, width)
-        with exact(features):
-            logit = self.out(features)
-            if self.projection is not None:
-                logit = logit + self.projection(features, label)
-        return logit.squeeze(1)                           # (n,)
+        return self.logit(self.hidden(x), label)          # (n, width) -> (n,)
 
 
 class Encoder(nn.Module):

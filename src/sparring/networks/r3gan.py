@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparring.base.space import Space
-from sparring.layers.conditioning import Embedding, LabelProjection
-from sparring.layers.precision import exact
+from sparring.layers.conditioning import Embedding, LabelProjection, Logit
 from sparring.layers.resampling import doubled, halved
 from sparring.networks import settings
 from sparring.networks.dcgan import levels, places
@@ -103,18 +102,13 @@ class Discriminator(nn.Module):
         self.change = nn.ModuleList(between(a, b) for a, b in zip(width, width[1:]))
         self.basis = nn.Conv2d(width[-1], width[-1], (h, w), groups=width[-1], bias=False)
         scaled_init(self.basis.weight, 1.0)
-        self.out = nn.Linear(width[-1], 1, bias=False)
-        scaled_init(self.out.weight, 1.0)
-        self.projection = LabelProjection(labels, width[-1]) if labels else None
+        out = nn.Linear(width[-1], 1, bias=False)
+        scaled_init(out.weight, 1.0)
+        self.logit = Logit(out, LabelProjection(labels, width[-1]) if labels else None)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         x = F.pixel_unshuffle(F.pad(x, self.pad) if any(self.pad) else x, self.patch)
         h = self.stages[0](self.first(x))
         for change, stage in zip(self.change, self.stages[1:]):
             h = stage(change(halved(h)))                                        # (n, c', h / 2, w / 2)
-        features = self.basis(h).flatten(1).float()                             # (n, c)
-        with exact(features):
-            logit = self.out(features)
-            if self.projection is not None:
-                logit = logit + self.projection(features, label)
-        return logit.squeeze(1)
+        return self.logit(self.basis(h).flatten(1), label)                      # (n, c) -> (n,)
