@@ -43,7 +43,8 @@ def _trained(run, *arguments):
     from sparring.cli import main
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparring.extractors.selfsupervised.train", lambda *a, **named: training.train(*a, **named | {"steps": 10}))
+        for module in ("selfsupervised", "classifier"):
+            patch.setattr(f"sparring.extractors.{module}.train", lambda *a, **named: training.train(*a, **named | {"steps": 10}))
         given = ["--rounds", "6", "--split.test", "0.3", "--quiet", "--run", str(run)]
         assert main(["train", *arguments, *given]) == 0
     return run
@@ -64,7 +65,7 @@ def cyclegan(town, tmp_path_factory):
 def test_pairs_are_judged_by_their_targets(pix2pix, call):
     measured = json.loads((pix2pix / "measure.json").read_text())
     assert {"psnr", "ssim", "perceptual", "fd"} <= set(measured["metrics"]) and "cycle" not in measured["metrics"]
-    assert "cycle" not in measured["skipped"] or "both ways" in measured["skipped"]["cycle"]
+    assert not {"cycle", "fd_b2a", "content", "inversion", "label_kept"} & (measured["metrics"].keys() | measured["skipped"].keys())
     assert (pix2pix / "report.html").stat().st_size > 10_000 and list((pix2pix / "previews").glob("*.png"))
     assert "its true counterpart" in (pix2pix / "report.html").read_text()
     assert json.loads(call("measure", pix2pix, "--json").out)["metrics"]["psnr"]["value"] == pytest.approx(measured["metrics"]["psnr"]["value"])
@@ -75,10 +76,36 @@ def test_collections_without_pairs_are_judged_by_distance_and_cycle(cyclegan):
     assert {"fd", "cycle"} <= set(measured["metrics"]) and "psnr" not in measured["metrics"]
     cycle = measured["metrics"]["cycle"]
     assert cycle["value"] > 0 and cycle["baseline"] > 0 and cycle["floor"] == 0 and "skill" not in cycle
+    there, back = measured["metrics"]["fd"], measured["metrics"]["fd_b2a"]
+    assert back["protocol"]["extractor"] == "ssl-photos" and there["protocol"]["extractor"] == "ssl-photos-other"
+    assert 0 < back["floor"] < back["control"] and back["floor"] < back["value"] and back["baseline"] > back["floor"] and "skill" in back
+    content, inversion = measured["metrics"]["content"], measured["metrics"]["inversion"]
+    assert 0 <= content["value"] <= content["floor"] == 1 and content["baseline"] == 1 / content["protocol"]["n"] and "skill" not in content
+    assert abs(inversion["value"]) < 1.001 and inversion["baseline"] == pytest.approx(1) and inversion["control"] == pytest.approx(-1)
+    assert inversion["floor"] < -0.5                                                   # these are the negatives of those
+    assert "label_kept" not in measured["metrics"]
     assert measured["metrics"]["fd"]["protocol"]["n_fake"] == 12                       # 30 % of 40: the smaller of the two test parts
     facts = json.loads((cyclegan / "data.json").read_text())
     assert sum(facts["split"].values()) == 40 and sum(facts["given split"].values()) == 44
-    assert "translated back" in (cyclegan / "report.html").read_text()
+    report = (cyclegan / "report.html").read_text()
+    assert "translated back" in report and "Fréchet distance, the other way" in report and "Content kept" in report and "colour inversion" in report
+
+
+def test_labels_of_both_sides_are_measured_while_it_learns(tmp_path):
+    draw = np.random.default_rng(3)
+    for i in range(80):
+        label, side = ("dark", "light")[i % 2], "ab"[i // 40]
+        grey = draw.integers(90, 130, (16, 16)) + 90 * (i % 2)
+        (tmp_path / side / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grey.astype(np.uint8)).save(tmp_path / side / label / f"{i}.png")
+    run = _trained(tmp_path / "run", "cyclegan", "--data", f"{tmp_path / 'a'}::{tmp_path / 'b'}", "--inputs", "picture", "--split.validation", "0.3",
+                   *CYCLEGAN)  # fmt: skip
+    kept = json.loads((run / "measure.json").read_text())["metrics"]["label_kept"]
+    assert 0 <= kept["value"] <= 1 and 0.5 <= kept["baseline"] < 1 and kept["control"] == pytest.approx(1 - kept["value"]) and kept["floor"] >= 0.5
+    logged = [json.loads(line)["metrics"] for line in (run / "events.jsonl").read_text().splitlines()]
+    measured = [metrics for metrics in logged if metrics]
+    assert measured and all({"fd_b2a", "content", "inversion", "label_kept"} <= metrics.keys() for metrics in measured)
+    assert all({"value", "floor"} <= metrics["inversion"].keys() for metrics in measured)
 
 
 def test_label_maps_become_pictures(pix2pix, town, call, tmp_path):

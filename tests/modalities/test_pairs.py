@@ -1,5 +1,7 @@
 """Two collections of pictures as one source: pairs by name, halves, label maps, collections without pairs."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -186,6 +188,14 @@ def test_many_colours_are_a_picture_and_a_setting_forces_either(tmp_path):
         fit(photos, Pairs(inputs="labels"))
 
 
+def test_a_photograph_that_the_sample_missed_still_makes_pictures(tmp_path, monkeypatch):
+    text, _ = maps(tmp_path)
+    put(tmp_path / "a" / "9.png", noise(8, 10))
+    put(tmp_path / "b" / "9.png", noise(8, 10))
+    monkeypatch.setattr("sparring.modalities.label_maps.SAMPLE", 1)
+    assert fit(open_data(text), Pairs()).encoding.inputs == "picture"
+
+
 def test_one_colour_is_no_label_map(tmp_path):
     for i in range(2):
         put(tmp_path / "a" / f"{i}.png", np.full((8, 10), 3, np.uint16))                  # class numbers of 16 bits: all become 0
@@ -287,6 +297,19 @@ def test_pairs_are_dealt_together(tmp_path):
     for x, given in zip(batch["x"], batch["given"]):
         row = next(i for i, other in enumerate(whole["x"]) if torch.equal(x, other))
         assert torch.equal(given, whole["given"][row])
+
+
+def test_labels_of_what_is_given_are_those_of_the_items(tmp_path):
+    a, b = ["dog/1.png", "cat/2.png", "cat/3.png"], ["cat/4.png", "dog/5.png"]
+    source = open_data(folders(tmp_path, a, b))
+    codec = fit(source, Pairs())
+    assert not codec.space.paired and codec.space.labels == ("cat", "dog")
+    named = [Path(name).parts[0] for name in source.a.names]
+    assert [codec.space.labels[y] for y in codec.given_labels(source)] == named
+    assert [codec.space.labels[y] for y in codec.given_labels(source, np.array([2, 0]))] == [named[2], named[0]]
+    for other in (["dog/1.png", "bird/2.png"], ["1.png"], ["dog/1.png"]):
+        unlike = open_data(folders(tmp_path / other[-1], other, b))
+        assert fit(unlike, Pairs(pairing="unpaired")).given_labels(unlike) is None
 
 
 def test_what_is_given_is_shown_in_the_channels_of_what_is_made(tmp_path):

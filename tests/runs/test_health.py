@@ -34,6 +34,22 @@ def grid(*values):
     return [event(100 * i, checkerboard=(value, 0.05, 0.9), fd=(1 / i, 0.2, 0.8)) for i, value in enumerate(values, 1)]
 
 
+def inverted(*values, floor=0.3):
+    return [event(100 * i, inversion=(value, floor, 0.9), fd=(1 / i, 0.2, 0.8)) for i, value in enumerate(values, 1)]
+
+
+def translated(content):
+    """Translations that cover little of the other side, and the share of them that what was given is found from."""
+    return [e | {"metrics": e["metrics"] | {"content": {"value": content, "floor": 1.0}}} for e in COLLAPSED]
+
+
+def by_loss(player, loss, apart=1.0):
+    """A game whose discriminator is not asked about held-out items, as translators are."""
+    terms = {"generators/adversarial": 0.5, f"{player}/adversarial": loss, f"{player}/gradient": 0.001}
+    common = {"skipped": {}, "attempt": 0, "terms": terms, "watch": {"real": apart, "fake": 0.0}, "metrics": {}}
+    return [{"round": 10 * i, **common} for i in range(1, 41)]
+
+
 @pytest.mark.parametrize(
     "events, expected",
     [
@@ -52,10 +68,28 @@ def grid(*values):
         (silent(0.0, 0.49)[:15], set()),
         (grid(0.1, 0.0, 0.1), set()),
         (grid(0.1, 1.4, 1.5), {"checkerboard"}),
+        (translated(0.02), {"mode-collapse"}),
+        (translated(0.6), {"no-progress"}),
+        (inverted(0.4, -0.6, -0.7), {"colour-inversion"}),
+        (inverted(-0.6, -0.7), set()),
+        (inverted(-0.6, -0.7, -0.1), set()),
+        (inverted(-0.6, -0.1, -0.7), set()),
+        (inverted(-0.8, -0.9, -0.9, floor=-0.95), set()),
+        (by_loss("discriminators", 0.004), {"saturated-discriminator"}),
+        (by_loss("discriminator", 0.004), {"saturated-discriminator"}),
+        (by_loss("discriminators", 0.004)[:10], set()),
+        (by_loss("discriminators", 0.1), set()),
+        (by_loss("critic", 0.004), set()),
+        (by_loss("discriminators", -3.0, apart=3.0), set()),
+        (by_loss("discriminators", 0.0, apart=0.0), set()),
+        (by_loss("discriminators", None), set()),
         ([], set()),
     ],
     ids=["healthy", "climbing", "collapsed", "few modes", "blurred", "stuck", "saturated", "too young to be saturated", "not finite",
-         "silent", "apart", "right", "too young to be silent", "no grid", "a grid", "no events"],  # fmt: skip
+         "silent", "apart", "right", "too young to be silent", "no grid", "a grid",
+         "translated into few", "translated each in its way", "negatives", "too few negatives", "no longer negatives",
+         "negatives now and then", "data of negatives", "several saturated", "saturated by its loss", "too young by its loss", "unsure by its loss",
+         "no discriminator", "wasserstein", "flat wasserstein", "not finite by its loss", "no events"],  # fmt: skip
 )
 def test_findings(events, expected):
     assert codes(events) - ({"no-progress"} if {"mode-collapse", "silent-discriminator"} & expected else set()) == expected
@@ -67,6 +101,12 @@ def test_a_finding_says_since_when_and_what_to_do():
     assert finding.severity == "failing"
     assert finding.evidence["coverage"] == 0.02
     assert finding.advice
+
+
+def test_negatives_since_when():
+    finding = next(f for f in health.examine(inverted(-0.5, 0.4, -0.6, -0.7)) if f.code == "colour-inversion")
+    assert finding.since_round == 300 and finding.severity == "warning"
+    assert finding.evidence == {"correlation": -0.7, "correlation of real pictures": 0.3}
 
 
 def test_diagnosis_is_the_document_of_doctor_json():

@@ -7,7 +7,7 @@ relativistic pairs and penalties of Huang et al. 2024, https://arxiv.org/abs/250
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sparring.base.clock import Clock
 from sparring.base.errors import UserError
@@ -175,19 +175,21 @@ class CycleGAN(Game, Translates):
 
     def generators_loss(self, batch: Batch) -> Terms:
         a, b = batch["given"], batch["x"]
-        fake_b, fake_a = self.a2b(a).float(), self.b2a(b).float()
+        (fake_b, *same_b), (fake_a, *same_a) = self.made(self.a2b, a, b), self.made(self.b2a, b, a)
         batch["fake a"], batch["fake b"] = fake_a.detach(), fake_b.detach()
         deceived = self.objective.generator(self.critic_b(fake_b), lambda: self.critic_b(b))
         deceived = deceived + self.objective.generator(self.critic_a(fake_a), lambda: self.critic_a(a))
         cycle = (self.b2a(fake_b).float() - a).abs().mean() + (self.a2b(fake_a).float() - b).abs().mean()
-        return {"adversarial": deceived / 2, "cycle": self.settings.cycle * cycle / 2} | self.identity_loss(a, b)
+        terms = {"adversarial": deceived / 2, "cycle": self.settings.cycle * cycle / 2}
+        change = [(same - own).abs().mean() for some, own in ((same_b, b), (same_a, a)) for same in some]
+        return terms | ({"identity": self.settings.identity * sum(change) / 2} if change else {})
 
-    def identity_loss(self, a: Tensor, b: Tensor) -> Terms:
-        """Nothing where the two sides are not alike: a translator cannot be given its own target there."""
+    def made(self, translator: nn.Module, given: Tensor, own: Tensor) -> tuple[Tensor, ...]:
+        """What it makes of what is given, and, where the identity counts, of its own target: in one pass, for instance norm looks at one picture
+        at a time. Where the two sides are not alike a translator cannot be given its target."""
         if not (self.space.alike and self.settings.identity):
-            return {}
-        change = (self.a2b(b).float() - b).abs().mean() + (self.b2a(a).float() - a).abs().mean()
-        return {"identity": self.settings.identity * change / 2}
+            return (translator(given).float(),)
+        return translator(torch.cat([given, own])).float().chunk(2)
 
     def discriminators_loss(self, batch: Batch) -> Terms:
         of_a = self.verdict(self.critic_a, batch["given"], self.pool_a.exchange(batch["fake a"]), self.clock)

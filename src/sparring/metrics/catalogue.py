@@ -24,9 +24,10 @@ class Metric:
     places: pictures of at least 32 pixels a side"""
     against: Literal["reference", "training"] = "reference"
     """what items are compared with: the random sample of training items, or all of them"""
-    of: Literal["items", "game", "pairs", "cycle"] = "items"
-    """what it asks: sets of items; the game itself (metrics/probing.py), which is slower and is done when it is asked for by name; items
-    and their targets, or items that were translated there and back (metrics/paired.py)"""
+    of: Literal["items", "game", "pairs", "cycle", "back", "translations", "labelled"] = "items"
+    """what it asks: sets of items; the game itself (metrics/probing.py), which is slower and is done when it is asked for by name; items that
+    were translated back, beside the collection of what is given; and (metrics/paired.py) items and their targets, items that were translated
+    there and back, items and what they were translated from, or the labels of that"""
     graded: bool = True
     """whether the trivial generator and real items are the ends of a scale, on which a skill says something"""
     least: int = 2
@@ -92,8 +93,16 @@ METRICS = {metric.name: metric for metric in (
            about="nearness to the target in local means, contrasts and structure; 1 is equal"),
     Metric("perceptual", "lower", "its own", of="pairs", source="Zhang et al. 2018, https://arxiv.org/abs/1801.03924, on the own extractor",
            about="distance to the target as the extractor sees it"),
-    Metric("cycle", "lower", "its own", of="cycle", source="Zhu et al. 2017, https://arxiv.org/abs/1703.10593, Eq. 2",
+    Metric("cycle", "lower", "its own", of="cycle", graded=False, source="Zhu et al. 2017, https://arxiv.org/abs/1703.10593, Eq. 2",
            about="mean absolute change of given pictures that were translated there and back, of 255"),
+    Metric("fd_b2a", "lower", "damaged", of="back", source=HEUSEL,
+           about="fd the other way: of items that were translated back, to the pictures that are given"),
+    Metric("content", "higher", "its own", of="translations", graded=False, source="retrieval of what was given (metrics/paired.py)",
+           about="share of translations whose nearest given picture, as the extractor sees them, is the one they came from"),
+    Metric("inversion", "floor", "its own", of="translations", graded=False, source="Pearson correlation of ITU-R BT.601 luma",
+           about="correlation of a given picture's luminance with that of its translation: -1 is a negative, what is right depends on the data"),
+    Metric("label_kept", "higher", "its own", of="labelled", source="GAN-test of Shmelkov et al. 2018, https://arxiv.org/abs/1807.09499",
+           about="share of translations that show the label of what they came from, says the classifier"),
     Metric("modes", "higher", "collapsed", needs=("modes",), source=PACGAN,
            about="modes of the mixture with at least one point within 3 sigma"),
     Metric("hq", "higher", "damaged", needs=("modes",), source=PACGAN,
@@ -110,6 +119,7 @@ METRICS = {metric.name: metric for metric in (
 # fmt: on
 
 PAIRED = ("psnr", "ssim", "perceptual")
+TRANSLATED = ("content", "inversion")
 MIXTURE = ("modes", "hq", "kl", "js", "radius", "wasserstein")
 FEATURES = ("fd", "kid", "precision", "recall", "density", "coverage", "label_accuracy", "copies")
 

@@ -27,6 +27,15 @@ ABSENT = {
     "inception": "needs the published Inception weights (--inception FILE)",
     "efficientnet": "needs the ImageNet extractor (ask for it by name; it is slow)",
 }
+ELSEWHERE = {
+    "game": "asks the game itself: measure the run with this metric by name",
+    "pairs": "needs a target for every item, as restorations and translations of pairs have it",
+    "cycle": "needs a game that translates both ways",
+    "back": "needs a game that translates both ways, between pictures",
+    "translations": "needs a game that translates between pictures of the same channels",
+    "labelled": "needs translations between two collections that have the same labels",
+}
+"""what metrics need that do not compare sets of items"""
 
 
 class Judge:
@@ -38,6 +47,7 @@ class Judge:
     density: the mixture that the data come from, where it is known (`.means` (m, d), `.sigma`).
     n: the most items judged, by default 1,500 (2,500 points of a known mixture).
     trivial: compact items, what needs no learning where there is something to answer to; by default those of the codec's trivial generator.
+    back: another judge, of items that are translated back to what is given.
 
     Fakes and held-out items are compared with the same random training items, 1,500 or n if that is more; copies are looked for
     among all of them, up to 20,000. Columns that do not depend on the fakes are computed once for each n. Nothing here draws from
@@ -56,8 +66,9 @@ class Judge:
         n: int | None = None,
         seed: int = 0,
         trivial: Mapping[str, Tensor] | None = None,
+        back: "Judge | None" = None,
     ):
-        self.codec, self.extractors, self.seed, self.trivial = codec, extractors, seed, trivial
+        self.codec, self.extractors, self.seed, self.trivial, self.back = codec, extractors, seed, trivial, back
         has_modes = getattr(density, "means", None) is not None
         self.metrics = named(names if names is not None else usual(codec.space.shape, has_modes, extractors))
         self.n = n or (PROTOCOL_ITEMS if has_modes else REFERENCE)
@@ -114,7 +125,7 @@ class Judge:
             entry["std"] = score.std
         entry["better"] = metric.better
         entry |= {column: of.value for column, of in columns.items()}
-        if (skill := _skill(metric, entry)) is not None:
+        if (skill := skill_of(metric, entry)) is not None:
             entry["skill"] = skill
         if score.per_label:
             floors = columns["floor"].per_label if "floor" in columns else {}
@@ -143,12 +154,8 @@ class Judge:
 
     def _require(self, metric: Metric, judged: Items) -> None:
         """NotComputable when something that the metric needs is not there."""
-        if metric.of == "game":
-            raise NotComputable("asks the game itself: measure the run with this metric by name")
-        if metric.of == "pairs":
-            raise NotComputable("needs a target for every item, as restorations and translations of pairs have it")
-        if metric.of == "cycle":
-            raise NotComputable("needs a game that translates both ways")
+        if metric.of in ELSEWHERE:
+            raise NotComputable(ELSEWHERE[metric.of])
         for role in metric.views:
             if role not in self.extractors:
                 raise NotComputable(ABSENT.get(role, f"needs an extractor in the role {role!r}"))
@@ -204,7 +211,7 @@ class Judge:
         return labels[label] if label < len(labels) else str(label)
 
 
-def _skill(metric: Metric, entry: Mapping[str, float]) -> float | None:
+def skill_of(metric: Metric, entry: Mapping[str, float]) -> float | None:
     """None where the trivial generator is not worse than real data (it makes no copies either), for then the scale means nothing."""
     if "floor" not in entry or "baseline" not in entry or not metric.graded:
         return None

@@ -74,7 +74,7 @@ class ImageCodec(Codec):
         would take more than half of the free memory. UserError for labels that the codec does not know."""
         batch = {"x": torch.from_numpy(gathered(source.pixels(self.encoding), rows, self.encoding.memory))}
         if self.space.labels and source.labels is not None:
-            y = self._numbers(source)
+            y = self.numbers(source)
             batch["y"] = torch.from_numpy(y if rows is None else y[rows])
         elif self.space.attributes and source.values is not None:
             values = self._values(source)
@@ -95,7 +95,7 @@ class ImageCodec(Codec):
             raise UserError(f"{source.name} does not have the attributes {', '.join(absent[:5])}, which this model was trained with")
         return np.ascontiguousarray(source.values[:, [source.attributes.index(a.name) for a in self.space.attributes]])
 
-    def _numbers(self, source: ImageSource) -> np.ndarray:
+    def numbers(self, source: ImageSource) -> np.ndarray:
         """The source's class numbers in this codec's order, by the classes' names, (n,) int64."""
         unknown = [name for name in source.classes if name not in self.space.labels]
         if unknown:

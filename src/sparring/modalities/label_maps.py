@@ -75,25 +75,32 @@ def _colours(pictures: Iterator[np.ndarray]) -> np.ndarray | None:
 
 
 def looks_like_labels(source: ImageSource) -> bool:
-    """Whether a sample of the pictures has at most 64 colours in all, and more than one."""
+    """Whether the pictures have at most 64 colours in all, and more than one; a sample tells it of most photographs."""
     rows = np.unique(np.linspace(0, len(source) - 1, min(SAMPLE, len(source))).astype(int))
-    found = _colours(source.pictures(3, rows))
-    return found is not None and len(found) > 1
+    if _colours(source.pictures(3, rows)) is None:
+        return False
+    codes = _every_colour(source)
+    return codes is not None and len(codes) > 1
 
 
 def palette_of(source: ImageSource) -> Palette:
-    """The palette of all the pictures, found once and cached. UserError where they have one colour or more than 64."""
-
-    def fill(folder: Path) -> None:
-        codes = _colours(source.pictures(3))
-        files.write_json(folder / "palette.json", {"codes": None if codes is None else codes.tolist()})
-
-    codes = files.read_json(cached(_key(source, "palette"), fill) / "palette.json")["codes"]
+    """The palette of all the pictures. UserError where they have one colour or more than 64."""
+    codes = _every_colour(source)
     if codes is None:
         raise UserError(f"the pictures of {source.name} have more than {MOST} colours, so they are no label maps: give --inputs picture")
     if len(codes) == 1:
         raise UserError(f"all label maps of {source.name} are of one colour: save class numbers as 8 bits, not 16, or as colours")
     return Palette([[code >> 16, code >> 8 & 255, code & 255] for code in codes])
+
+
+def _every_colour(source: ImageSource) -> list[int] | None:
+    """The codes of all colours, looked for once and cached; None for more than a palette holds."""
+
+    def fill(folder: Path) -> None:
+        codes = _colours(source.pictures(3))
+        files.write_json(folder / "palette.json", {"codes": None if codes is None else codes.tolist()})
+
+    return files.read_json(cached(_key(source, "palette"), fill) / "palette.json")["codes"]
 
 
 def number_maps(source: ImageSource, palette: Palette, size: tuple[int, int], fit: str) -> np.ndarray:

@@ -43,6 +43,8 @@ def fit(source: PairSource, encoding: Pairs) -> "PairCodec":
 class Given(ABC):
     """One way of seeing what is given: compact rows, what games see, and pictures to look at and to write."""
 
+    codec: ImageCodec | None
+    """of what is given as pictures; None for label maps"""
     channels: int
     """that games see"""
     classes: int
@@ -92,6 +94,7 @@ class GivenPictures(Given):
 class GivenLabels(Given):
     """Label maps: class numbers in memory, a channel a class before the games."""
 
+    codec = None
     read_channels = 1
 
     def __init__(self, encoding: Pairs, palette: Palette):
@@ -148,6 +151,13 @@ class PairCodec(Codec):
     def given(self, source: PairSource, rows: np.ndarray | None = None) -> Tensor:
         """(n, c, h, w) uint8 of A: pixels, or class numbers (n, 1, h, w)."""
         return self.taken.encode(source, rows)
+
+    def given_labels(self, source: PairSource, rows: np.ndarray | None = None) -> Tensor | None:
+        """(n,) class numbers of A in the items' classes; None where the two sides do not have the same ones."""
+        if not self.space.labels or set(source.a.classes) != set(self.space.labels):
+            return None
+        y = self.made.numbers(source.a)
+        return torch.from_numpy(y if rows is None else y[rows])
 
     def expand(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         given = {"given": self.taken.expand(batch["given"])} if "given" in batch else {}

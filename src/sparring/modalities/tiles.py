@@ -87,8 +87,9 @@ def tiled(
     for row in rows:
         band = None
         for column in columns:
-            part = x[:, row.start : row.stop, column.start : column.stop].contiguous()
-            made = apply(part[None].float().div_(127.5).sub_(1))[0].to(x.device, torch.float32)  # (c, th, tw) -> (c', scale * th, scale * tw)
+            part = x[:, row.start : row.stop, column.start : column.stop]
+            part = part[None].float().contiguous(memory_format=torch.channels_last)         # which convolutions are quicker in
+            made = apply(part.div_(127.5).sub_(1))[0].to(x.device, torch.float32)           # (c, th, tw) -> (c', scale * th, scale * tw)
             if band is None:
                 band = made.new_zeros(len(made), scale * (row.last - row.first), scale * width)
             weights = row.weights(scale, made)[:, None] * column.weights(scale, made)

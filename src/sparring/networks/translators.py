@@ -78,11 +78,14 @@ def padded(x: Tensor, multiple: int) -> Tensor:
 class InstanceNorm(nn.Module):
     """(x - mean) / deviation over each map, without learnt numbers: Ulyanov et al. 2016, https://arxiv.org/abs/1607.08022.
 
-    As groups of one channel: torch's instance norm leaves channels_last.
+    Groups of one channel give it, and keep channels_last, which torch's instance norm leaves; but there, on a CPU, they have derivatives that take
+    20 times as long in bf16 and 3 times in fp32 as those of batch norm, whose batch is then one picture.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.group_norm(x, x.shape[1], None, None, 1e-5)
+        if not self.training:
+            return torch.group_norm(x, x.shape[1], None, None, 1e-5)
+        return torch.cat([torch.batch_norm(picture, None, None, None, None, True, 0.0, 1e-5, False) for picture in x.split(1)])
 
 
 class Reflected(nn.Conv2d):

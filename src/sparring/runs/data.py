@@ -55,6 +55,10 @@ class Data:
             self.given_encoded[name] = self.codec.given(self.source, rows)
         return self.given_encoded[name]
 
+    def given_labels(self, name: str) -> Tensor | None:
+        """Class numbers of what items of a part are made from, (n,), where it has the items' labels; else None."""
+        return self.codec.given_labels(self.source, (self.given_rows or self.rows)[name])
+
     def stream(self, batch: int, *, seed: int, device: str | torch.device, memory_format: torch.memory_format) -> Stream | Together:
         """Endless batches of the training part as games see them."""
         deal = lambda tensors, rows, seed: Stream(

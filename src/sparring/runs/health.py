@@ -67,10 +67,16 @@ def not_finite(events: Events) -> Finding | None:
     )  # fmt: skip
 
 
+CERTAIN = 0.02
+"""adversarial loss below which a discriminator is right about nearly everything; guessing costs 0.25 (least squares) or more"""
 SILENCE = 0.05
 """difference of mean scores below which a discriminator says nothing"""
 GRID = 1.0
 """doublings of power above that of real pictures from which a grid is to be seen"""
+FOUND = 0.25
+"""share of given pictures found from their translations that a few kinds of translations do not allow"""
+INVERTED = -0.2
+"""correlation of what was given with its translation below which light and dark are exchanged"""
 # What a collapse looks like in each family of metrics: the share of the floor below which variety counts as lost.
 VARIETY = {"coverage": 0.25, "modes": 0.6}
 
@@ -97,6 +103,12 @@ def _blurred(events: Events) -> bool:
     return bool(points and points[-1][1]["value"] < 0.1) or bool(pictures and pictures[-1][1]["value"] > 0.5 * pictures[-1][1].get("floor", 1))
 
 
+def _told_apart(events: Events) -> bool:
+    """Whether items answer to given ones each in its own way: by targets of their own, or as translations that what was given is found from."""
+    found = _measured(events, "content")
+    return bool(_measured(events, "psnr")) or bool(found and found[-1][1]["value"] > FOUND)
+
+
 @detector("checkerboard")
 def checkerboard(events: Events) -> Finding | None:
     """Pictures have a grid of a few pixels' period, which upsampling leaves and which no photograph has."""
@@ -115,10 +127,29 @@ def checkerboard(events: Events) -> Finding | None:
     )  # fmt: skip
 
 
+@detector("colour-inversion")
+def colour_inversion(events: Events) -> Finding | None:
+    """Translations are negatives of what was given, in data whose two sides are not negatives of each other."""
+    seen = [(r, m["value"], m["floor"]) for r, m in _measured(events, "inversion") if "floor" in m]
+    inverted = [value < INVERTED <= floor for _, value, floor in seen]
+    if len(seen) < 3 or not all(inverted[-2:]):
+        return None
+    since = next(r for i, (r, _, _) in enumerate(seen) if all(inverted[i:]))
+    return Finding(
+        "colour-inversion", "warning", since, {"correlation": seen[-1][1], "correlation of real pictures": seen[-1][2]},
+        "Translations are dark where what was given is light: the networks agreed on negatives, which can be translated back as well as any.",
+        (
+            "Raise the weight identity (2 x at a time), which asks for pictures of the target to stay as they are.",
+            "Train longer: young translators show it and some outgrow it.",
+            "Start again with another --seed: it is settled early.",
+        ),
+    )  # fmt: skip
+
+
 @detector("mode-collapse")
 def mode_collapse(events: Events) -> Finding | None:
     """Generated items cover a small part of what real held-out items of the same number cover."""
-    if _measured(events, "psnr"):                       # answers to given items are as varied as these: what they lack is detail
+    if _told_apart(events):                             # answers to given items are as varied as these: what they lack is detail
         return None
     for metric, share in VARIETY.items():
         seen = [(r, m["value"] / m["floor"], m) for r, m in _measured(events, metric) if m.get("floor")]
@@ -138,16 +169,35 @@ def mode_collapse(events: Events) -> Finding | None:
     return None
 
 
+def _players(event: dict[str, Any], role: str) -> list[str]:
+    """The players of a role that moved: the one called like it, or its plural where one player is several networks (CycleGAN)."""
+    moved = dict.fromkeys(term.partition("/")[0] for term in event.get("terms", {}))
+    return [player for player in moved if player.removesuffix("s") == role]
+
+
+def _certainty(event: dict[str, Any]) -> tuple[bool, dict[str, float]] | None:
+    """Whether the discriminator is right about nearly everything, and what shows it: its accuracy on held-out items, or, where it is not asked
+    about these, the loss that it minimises (Wasserstein's is below 0 then, and 0 where all scores are equal: it tells nothing)."""
+    watch = event.get("watch", {})
+    if "accuracy/real" in watch:
+        right = {name: watch[name] for name in ("accuracy/real", "accuracy/fake")}
+        return min(right.values()) >= 0.97, right
+    terms = [f"{player}/adversarial" for player in _players(event, "discriminator")]
+    losses = {name: event["terms"][name] for name in terms if event["terms"].get(name) is not None}
+    apart = (watch.get("real") or 0.0) - (watch.get("fake") or 0.0)
+    return (apart > SILENCE and all(0 <= loss < CERTAIN for loss in losses.values()), losses) if losses else None
+
+
 @detector("saturated-discriminator")
 def saturated_discriminator(events: Events) -> Finding | None:
     """The discriminator tells everything apart, for a lasting part of the run."""
-    seen = [(e["round"], e["watch"]["accuracy/real"], e["watch"]["accuracy/fake"]) for e in events if "accuracy/real" in e.get("watch", {})]
+    seen = [(e["round"], *found) for e in events if (found := _certainty(e)) is not None]
     tail = seen[-max(10, len(seen) // 4) :]
-    if len(seen) < 20 or min(min(real, fake) for _, real, fake in tail) < 0.97:
+    if len(seen) < 20 or not all(certain for _, certain, _ in tail):
         return None
     return Finding(
-        "saturated-discriminator", "warning", tail[0][0], {"accuracy/real": tail[-1][1], "accuracy/fake": tail[-1][2]},
-        "The discriminator is right about nearly every held-out and generated item: the generator learns little from it.",
+        "saturated-discriminator", "warning", tail[0][0], tail[-1][2],
+        "The discriminator is right about nearly every real and generated item: the generator learns little from it.",
         (
             "Raise penalty.gamma (4 x at a time), or lower the discriminator's learning rate.",
             "If the objective is another or there is no penalty: --objective relativistic --penalty.kind r1+r2.",

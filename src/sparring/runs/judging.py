@@ -11,8 +11,9 @@ from sparring.base.seeding import generator, reseed
 from sparring.extractors.choice import extractors_for
 from sparring.games.capabilities import Restores, Transforms, Translates
 from sparring.metrics import paired
-from sparring.metrics.catalogue import METRICS, PAIRED
+from sparring.metrics.catalogue import METRICS, PAIRED, TRANSLATED
 from sparring.metrics.judge import Judge
+from sparring.modalities.pairs import recoloured
 from sparring.modalities.source import Codec
 from sparring.play.game import Game, Generates
 from sparring.play.watching import sample
@@ -33,7 +34,7 @@ def judge_for(
     game: Game | None = None,
 ) -> Judge | None:  # fmt: skip
     """A judge with the training part as reference and `part` as held-out items; None where too few are held out. `game`: one that answers to
-    given items, whose trivial answers are then the baseline."""
+    given items, whose trivial answers are then the baseline; what it translates back has a judge of its own."""
     if data.count(part) < FEWEST:
         return None
     names = tuple(names)
@@ -41,22 +42,63 @@ def judge_for(
     density = density if density is not None else getattr(data.source, "density", None)
     trivial = answers(data, game, part, n or data.count(part), seed=0) if isinstance(game, Transforms) else None
     baseline = None if trivial is None else {name: trivial["trivial" if name == "x" else name] for name in ("x", "y") if name in trivial}
-    return Judge(data.codec, data.part("train"), data.part(part), extractors, names=names or None, density=density, n=n, trivial=baseline)
+    both = isinstance(game, Translates) and "b2a" in game.directions
+    back = judge_back(data, part, n) if both and (not names or "fd_b2a" in names) else None
+    return Judge(data.codec, data.part("train"), data.part(part), extractors, names=names or None, density=density, n=n, trivial=baseline, back=back)
+
+
+def judge_back(data: Data, part: str, n: int | None) -> Judge | None:
+    """A judge of items that are translated back, with the given pictures of the training part as reference and an extractor that learnt from
+    them; the items themselves are the trivial answer. None for label maps, which no extractor sees."""
+    codec = data.codec.taken.codec
+    if codec is None:
+        return None
+    training, held_out = ({"x": data.given(name)} for name in ("train", part))
+    extractors = extractors_for(codec, data.source.a.name, training, held_out)
+    x = data.part(part)["x"]
+    items = x[torch.randperm(len(x), generator=generator("returns", 0))].permute(0, 2, 3, 1).numpy()        # (n, c, h, w) -> (n, h, w, c)
+    trivial = {"x": codec.compact(recoloured(items, codec.space.shape[0]))}
+    return Judge(codec, training, held_out, extractors, names=["fd"], n=n, trivial=trivial)
 
 
 def judged(judge: Judge, data: Data, game: Game, part: str, n: int, seed: int) -> dict[str, Any]:
-    """The document of `measure --json` about n of the game's items; of items that have a target also how near they are to it, of those that
-    were translated there and back how much that changed them."""
+    """The document of `measure --json` about n of the game's items; of items that have a target also how near they are to it, of translations
+    what they keep of what they came from, of those there and back how much that changed them, and how good those back are."""
     made = fakes(data, game, part, n, seed)
     document = judge.judge(made)
+    names = lambda of, usual: [m.name for m in judge.metrics if m.of == of] or list(usual)
+    if "target" in made:
+        found = paired.measure(names("pairs", PAIRED), made, data.codec.expand, judge.extractors["own"])
+        document["metrics"] = found | document["metrics"]
     if "cycle" in made:
         document["metrics"]["cycle"] = paired.cycle(made)
-        document["skipped"].pop("cycle", None)
-    if "target" in made:
-        names = [m.name for m in judge.metrics if m.of == "pairs"] or list(PAIRED)
-        document["metrics"] = paired.measure(names, made, data.codec.expand, judge.extractors["own"]) | document["metrics"]
-        document["skipped"] = {name: why for name, why in document["skipped"].items() if METRICS[name].of != "pairs"}
+    if isinstance(game, Translates):
+        document["metrics"] |= kept(names("translations", TRANSLATED), judge, data, made)
+    if judge.back is not None:
+        back = judge.back.judge({"x": returns(data, game, part, n, seed)})
+        for what in ("metrics", "skipped"):
+            document[what] |= {f"{name}_b2a": said for name, said in back[what].items()}
+    document["skipped"] = {name: why for name, why in document["skipped"].items() if name not in document["metrics"]}
     return document
+
+
+def kept(names: list[str], judge: Judge, data: Data, made: dict[str, Tensor]) -> dict[str, dict]:
+    """Entries of what translations keep of what they came from, as far as both sides can be compared: by pictures, by labels."""
+    found, expand, own = {}, data.codec.expand, judge.extractors["own"]
+    if data.codec.space.alike and "content" in names:
+        found["content"] = paired.content(made, expand, own)
+    if data.codec.space.alike and "inversion" in names:
+        found["inversion"] = paired.inversion(made, expand, *belonging(data, made))
+    if "label" in made and (floor := judge.columns(METRICS["label_accuracy"], len(made["x"])).get("floor")) is not None:
+        found["label_kept"] = paired.label_kept(made, expand, own, floor.value)
+    return found
+
+
+def belonging(data: Data, made: dict[str, Tensor]) -> tuple[Tensor, Tensor, str]:
+    """Compact real pictures of both sides that belong together, and what they are: what was given and its targets, or the mean pictures."""
+    if "target" in made:
+        return made["shown"], made["target"], "what was given and its target"
+    return data.codec.shown(mean_given(data)), mean_item(data), "the mean training pictures of both sides"
 
 
 def asked_labels(data: Data, game: Game, n: int, seed: int) -> Tensor | None:
@@ -116,13 +158,14 @@ def restorations(data: Data, game: Restores, part: str, n: int, seed: int) -> di
 
 @torch.no_grad()
 def translations(data: Data, game: Translates, part: str, n: int, seed: int) -> dict[str, Tensor]:
-    """Given pictures, translated; with targets where they are paired, and where the game translates back also what comes "back", as it is
-    shown, and how far that is from what was given: "cycle" (n,), beside that of the mean picture, "cycle of the mean" (n,)."""
+    """Given pictures, translated; with targets where they are paired, with the "label" of what was given where they are not, and where the game
+    translates back also what comes "back", as it is shown, and how far that is from what was given: "cycle" (n,), beside that of the mean
+    picture, "cycle of the mean" (n,)."""
     given, codec, device = data.given(part), data.codec, next(game.parameters()).device
     rows = torch.randperm(len(given), generator=generator("answers", seed))[:n]
     both = "b2a" in game.directions
     made: dict[str, list[Tensor]] = {}
-    mean = mean_picture(data.given("train"), lambda x: codec.expand({"given": x})["given"]) if both else None
+    mean = mean_given(data) if both else None
     for some in rows.split(ANSWERED):
         a = codec.expand({"given": given[some].to(device)})["given"]
         x = game.translate(a)
@@ -135,18 +178,37 @@ def translations(data: Data, game: Translates, part: str, n: int, seed: int) -> 
             made.setdefault(name, []).append(items)
     whole = {name: torch.cat(parts) for name, parts in made.items()}
     if not codec.space.paired:
-        return whole | {"trivial": whole["shown"]}
+        labels = data.given_labels(part)
+        return whole | {"trivial": whole["shown"]} | ({} if labels is None else {"label": labels[rows]})
     batch = data.part(part)
     whole |= {"target": batch["x"][rows]} | ({"y": batch["y"][rows]} if "y" in batch else {})
     return whole | {"trivial": _without_learning(data, whole["shown"])}
+
+
+@torch.no_grad()
+def returns(data: Data, game: Translates, part: str, n: int, seed: int) -> Tensor:
+    """At most n items of a part, translated back, as compact rows of given pictures."""
+    x, taken, device = data.part(part)["x"], data.codec.taken.codec, next(game.parameters()).device
+    rows = torch.randperm(len(x), generator=generator("returns", seed))[:n]
+    items = (data.codec.expand({"x": x[some].to(device)})["x"] for some in rows.split(ANSWERED))
+    return torch.cat([taken.compact(taken.decode(game.translate(b, "b2a").float().cpu())) for b in items])
 
 
 def _without_learning(data: Data, shown: Tensor) -> Tensor:
     """The answers of pairs that need no learning: what was given, or, where that is a label map, the mean of the training items."""
     if not data.codec.space.classes:
         return shown
-    mean = mean_picture(data.part("train")["x"], lambda x: data.codec.expand({"x": x})["x"])
-    return data.codec.compact(data.codec.decode(mean)).expand_as(shown)
+    return mean_item(data).expand_as(shown)
+
+
+def mean_item(data: Data) -> Tensor:
+    """The mean training item, a compact row (1, c, h, w)."""
+    return data.codec.compact(data.codec.decode(mean_picture(data.part("train")["x"], lambda x: data.codec.expand({"x": x})["x"])))
+
+
+def mean_given(data: Data) -> Tensor:
+    """The mean of what is given in training, as games see it, (1, c, h, w)."""
+    return mean_picture(data.given("train"), lambda x: data.codec.expand({"given": x})["given"])
 
 
 def mean_picture(compact: Tensor, expand: Callable[[Tensor], Tensor]) -> Tensor:

@@ -5,13 +5,14 @@ from typing import Any
 
 from sparring.runs.report_material import Material
 
-SHARES = {"precision", "recall", "coverage", "label_accuracy", "copies", "hq"}
+SHARES = {"precision", "recall", "coverage", "label_accuracy", "copies", "hq", "content", "label_kept"}
 """metrics that are shares of items: shown in per cent"""
 NAMES = {
     "fd": "Fréchet distance", "fd_infinity": "Fréchet distance at infinity", "kid": "Kernel distance (KID)", "precision": "Precision",
     "recall": "Recall", "density": "Density", "coverage": "Coverage", "label_accuracy": "Label accuracy", "copies": "Copies",
     "fd_efficientnet": "Fréchet distance, ImageNet features", "fid": "FID", "modes": "Modes found", "hq": "High-quality share",
     "kl": "KL divergence of modes", "js": "JS divergence of modes", "radius": "Median radius", "wasserstein": "Sliced Wasserstein distance",
+    "fd_b2a": "Fréchet distance, the other way", "content": "Content kept", "label_kept": "Labels kept", "inversion": "Correlation of luminance",
 }  # fmt: skip
 THIN = "\u202f"
 
