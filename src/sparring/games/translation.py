@@ -13,7 +13,7 @@ from sparring.base.clock import Clock
 from sparring.base.errors import UserError
 from sparring.base.space import PairSpace, Space
 from sparring.games import settings
-from sparring.games.capabilities import Translates
+from sparring.games.capabilities import Scores, Translates
 from sparring.games.settings import NO_PAIRS
 from sparring.losses.adversarial import OBJECTIVES, Objective
 from sparring.losses.penalties import PENALTIES
@@ -136,7 +136,7 @@ class Pool(Follower):
         return torch.stack(back)
 
 
-class CycleGAN(Game, Translates):
+class CycleGAN(Game, Translates, Scores):
     """min_{G, F} max_{D_A, D_B}  E f(D_B(b), D_B(G(a))) + E f(D_A(a), D_A(F(b))) + w_cycle (E |F(G(a)) - a| + E |G(F(b)) - b|)
     + w_identity (E |G(b) - b| + E |F(a) - a|)                                                     (CycleGAN, Eq. 3 and section 5.2)
 
@@ -172,6 +172,10 @@ class CycleGAN(Game, Translates):
 
     def translate(self, given: Tensor, direction: str = "a2b") -> Tensor:
         return {"a2b": self.average_a2b, "b2a": self.average_b2a}[direction](given).float().clamp(-1, 1)
+
+    def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """Of items of the target, b."""
+        return self.critic_b(x).float().mean(1)
 
     def generators_loss(self, batch: Batch) -> Terms:
         a, b = batch["given"], batch["x"]
