@@ -86,3 +86,18 @@ def test_projected_discriminators_move_and_what_they_look_through_does_not():
     assert not any("pyramid" in name for name in trainer.game.state_dict())
     pyramid = trainer.game._pyramid[0]
     assert not any(p.requires_grad for p in pyramid.parameters()) and not pyramid.training
+
+
+def test_projected_items_are_looked_at_once_a_round_and_maps_come_back_whole():
+    from tests.laws.toys import CASES, play
+
+    trainer = CASES["projected-images"].trainer()
+    game = trainer.game
+    play(trainer, 1)
+    looks = []
+    game._pyramid[0].register_forward_hook(lambda *_: looks.append(1))
+    play(trainer, 2)
+    assert len(looks) == 2 * 3                                     # real items, and generated ones in either turn
+    x = game.space.example(3, 0)["x"]
+    for whole, again in zip(game.mixing(game._pyramid[0](x)), game.maps(game.project(x))):
+        assert torch.equal(whole.float(), again)

@@ -55,5 +55,5 @@ def test_logits_are_finer_than_bf16(name):
     space = ImageSpace(shape=(3, 32, 32), labels=("a", "b"))
     game = RECIPES[name].tiny(space).build(space=space).eval()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        logits = game.judge(torch.rand(16, *space.shape) * 2 - 1, torch.arange(16) % 2)
+        logits = game.score(torch.rand(16, *space.shape) * 2 - 1, torch.arange(16) % 2)
     assert logits.dtype == torch.float32 and (logits != logits.bfloat16().float()).float().mean() > 0.9

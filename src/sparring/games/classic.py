@@ -62,15 +62,22 @@ class GAN(Game, Generates, Scores):
         z = torch.randn(len(batch["x"]), *self.noise_shape, device=batch["x"].device)
         return self.generator(z, self.condition(batch.get("y")))
 
-    def judge(self, x: Tensor, y: Tensor | None) -> Tensor:
-        """D's logits (n,) on items as it sees them in training: augmented."""
-        return self.discriminator(self.augmentation(x), self.condition(y))
+    def shown(self, x: Tensor) -> Tensor:
+        """What the discriminator is shown of items, and where penalties take its slope: the items."""
+        return x
+
+    def real(self, batch: Batch) -> Tensor:
+        return self.shown(batch["x"])
+
+    def judge(self, shown: Tensor, y: Tensor | None) -> Tensor:
+        """D's logits (n,) on what it is shown, as it sees it in training: augmented."""
+        return self.discriminator(self.augmentation(shown), self.condition(y))
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         lazy, y = self.settings.penalty, batch.get("y")
         due = lazy.kind != "none" and self.clock.due(lazy.every)
-        real, fake = batch["x"].detach().requires_grad_(due), self.generate(batch).requires_grad_(due)
-        score = lambda x: self.judge(x, y)
+        real, fake = (shown.detach().requires_grad_(due) for shown in (self.real(batch), self.shown(self.generate(batch))))
+        score = lambda shown: self.judge(shown, y)
         real_score, fake_score = score(real), score(fake)                       # (n,) each
         self.augmentation.observe(self.objective.sureness(real_score, fake_score))
         self.watch(real=real_score.mean(), fake=fake_score.mean(), **self.augmentation.state())
@@ -82,8 +89,8 @@ class GAN(Game, Generates, Scores):
 
     def generator_loss(self, batch: Batch) -> Terms:
         y = batch.get("y")
-        fake_score = self.judge(self.generate(batch), y)
-        return {"adversarial": self.objective.generator(fake_score, lambda: self.judge(batch["x"], y))}
+        fake_score = self.judge(self.shown(self.generate(batch)), y)
+        return {"adversarial": self.objective.generator(fake_score, lambda: self.judge(self.real(batch), y))}
 
     def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         return self.average(noise, self.condition(label))

@@ -1,8 +1,10 @@
 """Projected GANs.
 
-Sauer et al. 2021, https://arxiv.org/abs/2111.01007.
+Sauer et al. 2021, https://arxiv.org/abs/2111.01007; with the relativistic pairs and penalties of Huang et al. 2024,
+https://arxiv.org/abs/2501.05441, in the space of the features.
 """
 
+import torch
 from torch import Tensor, nn
 
 from sparring.base.space import Space
@@ -10,13 +12,16 @@ from sparring.extractors.pyramid import CHANNELS, Pyramid
 from sparring.games import settings
 from sparring.games.classic import GAN
 from sparring.networks.projected import Mixing
+from sparring.play.game import Batch, Stage, Turn
 
 
 class ProjectedGAN(GAN):
     """min_G max_{D_l} sum_l  E log D_l(P_l(x)) + E log(1 - D_l(P_l(G(z))))                                   (Eq. 4)
 
-    P_l are maps of a frozen feature network, mixed by fixed random convolutions. The feature network is no part of the game's state; it
-    is loaded when a discriminator first looks, so that sampling works without it.
+    P_l are maps of a frozen feature network, mixed by fixed random convolutions. They are what the discriminators are shown, so that penalties
+    hold the discriminators' slope there, at a hundredth of what the slope in the items would cost. The feature network is no part of the
+    game's state; it is loaded when it first looks, so that sampling works without it. The generator's turn has the batch of the
+    discriminator's, whose real items it has looked at already.
     """
 
     def __init__(self, settings: settings.ProjectedGAN, *, space: Space):
@@ -27,15 +32,33 @@ class ProjectedGAN(GAN):
     def build_discriminator(self, labels: int) -> nn.Module:
         return self.settings.discriminator.build(widths=[self.settings.mixing * 2**i for i in range(self.settings.scales)], labels=labels)
 
-    def project(self, x: Tensor) -> list[Tensor]:
-        """P_l(x), finest first."""
+    def stages(self) -> list[Stage]:
+        return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss)])]
+
+    def project(self, x: Tensor) -> Tensor:
+        """P_l(x), the finest first, side by side: (n, numbers of all maps)."""
         if not self._pyramid:
             self._pyramid.append(Pyramid(self.settings.side, self.settings.scales).to(x.device))
-        return self.mixing(self._pyramid[0](x))
+        maps = self.mixing(self._pyramid[0](x))
+        return torch.cat([m.float().permute(0, 2, 3, 1).flatten(1) for m in maps], 1)
 
-    def judge(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def maps(self, shown: Tensor) -> list[Tensor]:
+        """`project`'s numbers as maps again, (n, c_l, h_l, w_l) each, in the order that convolutions like (channels last)."""
+        sides = [self.settings.side // 2 ** (i + 2) for i in range(self.settings.scales)]
+        parts = shown.split([width * side**2 for width, side in zip(self.mixing.widths, sides)], 1)
+        return [part.unflatten(1, (side, side, -1)).permute(0, 3, 1, 2) for part, side in zip(parts, sides)]
+
+    def shown(self, x: Tensor) -> Tensor:
+        return self.project(self.augmentation(x))
+
+    def real(self, batch: Batch) -> Tensor:
+        if "shown" not in batch:
+            batch["shown"] = super().real(batch)
+        return batch["shown"]
+
+    def judge(self, shown: Tensor, y: Tensor | None) -> Tensor:
         """Logits (n, scales * places)."""
-        return self.discriminator(self.project(self.augmentation(x)), self.condition(y))
+        return self.discriminator(self.maps(shown), self.condition(y))
 
     def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.discriminator(self.project(x), self.condition(label)).mean(1)
+        return self.discriminator(self.maps(self.project(x)), self.condition(label)).mean(1)

@@ -44,9 +44,8 @@ class Verdict:
         real_score, fake_score = judge(real), judge(fake)
         terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}
         if due:
-            weight, score = self.lazy.every * self.lazy.gamma.at(clock), lambda x: judge(x).mean(1)
-            penalties = self.penalty(score, real, fake, real_score.mean(1), fake_score.mean(1))
-            terms |= {name: weight * term for name, term in penalties.items()}
+            weight = self.lazy.every * self.lazy.gamma.at(clock)
+            terms |= {name: weight * term for name, term in self.penalty(judge, real, fake, real_score, fake_score).items()}
         return terms, real_score, fake_score
 
 

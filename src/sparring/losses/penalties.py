@@ -9,9 +9,10 @@ from torch import Tensor
 def slope(score: Tensor, x: Tensor) -> Tensor:
     """grad_x D(x) of every item, (n, numbers of an item), in fp32 and differentiable again.
 
-    `x` must require a gradient and `score` (n,) must have been computed from it. Only x is differentiated: no weight's gradient moves here.
+    `x` must require a gradient and `score` must have been computed from it: (n,), or (n, places), whose mean is an item's. Only x is
+    differentiated: no weight's gradient moves here.
     """
-    (gradient,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(score.reshape(len(score), -1).mean(1).sum(), x, create_graph=True)
     return gradient.float().flatten(1)
 
 

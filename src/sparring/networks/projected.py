@@ -1,7 +1,8 @@
 """Discriminators on the maps of a frozen feature network.
 
 Sauer et al. 2021 (Projected GANs), https://arxiv.org/abs/2111.01007: section 3.2, maps are mixed across channels and, from coarse to fine,
-across scales by fixed random convolutions, so that no discriminator can rest on a few features; section 3.3, one small discriminator a scale.
+across scales by fixed random convolutions, so that no discriminator can rest on a few features; section 3.3, one small discriminator a scale,
+here without batch norm, so that the slope at an item is its own.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ class Single(nn.Module):
         layers: list[nn.Module] = []
         for _ in range(halvings):
             wider = min(2 * width, 512)
-            layers += [spectral_norm(nn.Conv2d(width, wider, 4, 2, 1, bias=False)), nn.BatchNorm2d(wider), nn.LeakyReLU(0.2)]
+            layers += [spectral_norm(nn.Conv2d(width, wider, 4, 2, 1, bias=False)), nn.LeakyReLU(0.2)]
             width = wider
         layers += [spectral_norm(nn.Conv2d(width, width, 3, padding=1)), nn.LeakyReLU(0.2)]
         self.trunk, self.out = nn.Sequential(*layers), spectral_norm(nn.Conv2d(width, 1, 1))
