@@ -41,7 +41,8 @@ class Verdict:
         """Terms, and the scores (n, places) of real and of made pictures, both (n, *shape)."""
         due = self.due(clock)
         real, fake = real.detach().requires_grad_(due), fake.detach().requires_grad_(due)
-        real_score, fake_score = judge(real), judge(fake)
+        # in one pass where no slope is asked for: no norm here looks beyond one picture
+        real_score, fake_score = (judge(real), judge(fake)) if due else judge(torch.cat([real, fake])).chunk(2)
         terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}
         if due:
             weight = self.lazy.every * self.lazy.gamma.at(clock)
@@ -85,8 +86,8 @@ class Pix2Pix(Game, Translates):
         return self.average(given).float().clamp(-1, 1)
 
     def judge(self, given: Tensor) -> Callable[[Tensor], Tensor]:
-        """D(a, .): scores (n, places) of pictures (n, *shape) that may have come of what is given."""
-        return lambda x: self.discriminator(torch.cat([given, x], 1))
+        """D(a, .): scores (n, places) of pictures (n, *shape) that may have come of what is given, or of several such sets, one after the other."""
+        return lambda x: self.discriminator(torch.cat([given.repeat(len(x) // len(given), 1, 1, 1), x], 1))
 
     def pixel_loss(self, batch: Batch) -> Terms:
         return {"pixels": self.settings.pixels * (self.generator(batch["given"]).float() - batch["x"]).abs().mean()}
