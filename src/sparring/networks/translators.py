@@ -109,7 +109,7 @@ class Doubling(nn.Conv2d):
         super().__init__(inputs, outputs, 3, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        taps = self.weight.flip(2, 3).transpose(0, 1)                               # (inputs, outputs, 3, 3)
+        taps = self.weight.to(x.dtype).flip(2, 3).transpose(0, 1)                   # (inputs, outputs, 3, 3), in bf16 where x came so
         taps = F.pad(taps, (0, 1, 0, 0)) + F.pad(taps, (1, 0, 0, 0))
         taps = F.pad(taps, (0, 0, 0, 1)) + F.pad(taps, (0, 0, 1, 0))                # (inputs, outputs, 4, 4)
         return F.conv_transpose2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), taps, self.bias, stride=2, padding=3)
