@@ -101,6 +101,14 @@ def test_exif_orientation_turns_the_picture_upright(orientation):
     assert np.array_equal(read(stored(Image.fromarray(as_shot), "PNG", exif=exif)), pixels)
 
 
+def test_exif_data_that_cannot_be_written_again_lose_no_picture(monkeypatch):
+    pixels, exif = colour(), Image.Exif()
+    exif[0x0112] = 3
+    file = stored(Image.fromarray(pixels[::-1, ::-1]), "PNG", exif=exif)
+    monkeypatch.setattr(Image.Exif, "tobytes", lambda self, offset=8: 1 / 0)
+    assert np.array_equal(read(file), pixels)
+
+
 def test_of_animated_pictures_the_first_frame_is_taken():
     frames = [Image.new("RGB", (5, 4), c) for c in ("red", "lime", "blue")]
     for format in ("GIF", "PNG", "WEBP"):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from sparring.base.files import hash_bytes
 
@@ -45,9 +45,21 @@ def opened(file: BinaryIO | str) -> Iterator[Image.Image]:
         raise Unreadable(" ".join(str(error).split()) or type(error).__name__) from None
 
 
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+"""what turns a picture upright, by the orientation that its EXIF data tell (tag 0x0112)"""
+
+
 def standard(picture: Image.Image) -> Image.Image:
-    """The first frame, turned upright as its EXIF data say, as mode L, RGB or RGBA. The picture itself may be changed."""
-    ImageOps.exif_transpose(picture, in_place=True)
+    """The first frame, turned upright as its EXIF data say, as mode L, RGB or RGBA; it may be the picture itself.
+
+    Pillow's own exif_transpose also writes the EXIF data anew, which fails where a camera's cannot be written.
+    """
+    picture.load()
+    turn = TURNS.get(picture.getexif().get(0x0112))
+    picture = picture if turn is None else picture.transpose(turn)
     if picture.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(picture))
     if picture.has_transparency_data:
