@@ -38,8 +38,10 @@ def catalogue(what: str = "recipes") -> list[dict[str, Any]]:
         return [{"name": b.name, "takes": [b.modality], "summary": b.about} for b in BUILTINS.values()]
     if what == "metrics":
         from sparring.metrics.catalogue import METRICS
+        from sparring.metrics.table_catalogue import METRICS as TABLES
 
-        return [{"name": m.name, "better": m.better, "summary": m.about, "source": m.source} for m in METRICS.values()]
+        every = [*METRICS.values(), *TABLES.values()]
+        return [{"name": m.name, "better": m.better, "summary": m.about, "source": m.source} for m in every]
     raise UserError(f"there is no catalogue of {what!r}: recipes, games, data or metrics")
 
 
@@ -74,12 +76,23 @@ def cite(recipe_name: str) -> str:
 # ---- data
 
 
-def inspect(data: str) -> dict[str, Any]:
-    """What is in a collection: kind, count, sizes, labels, types, corrupt and duplicate items."""
+def inspect(data: str, kind: str | None = None, schema: str | Path | None = None) -> dict[str, Any]:
+    """What is in a collection: kind, count, sizes, labels, types, corrupt and duplicate items.
+
+    kind: points or tables, for a .csv of numbers, which can be both. schema: a file that says what columns of a table are.
+    """
     from sparring.modalities.open import open_named
     from sparring.modalities.split import Split, held_out
 
-    full, source = open_named(data)
+    full, source = open_named(data, (kind,) if kind else ("tables",) if schema else ())
+    if kind and source.kind != kind:
+        raise UserError(f"{data} holds {source.kind}, not {kind}")
+    if schema:
+        if source.kind != "tables":
+            raise UserError(f"{data} holds {source.kind}, and a schema is for tables: leave --schema out")
+        from sparring.modalities.table_columns import read_schema
+
+        source = source.told(read_schema(schema))
     validation, test = held_out(len(source), Split())
     return {"data": full, **source.describe(), "split": {"train": len(source) - validation - test, "validation": validation, "test": test}}
 
@@ -212,7 +225,7 @@ def score(path: str | Path, items: str) -> list[dict[str, Any]]:
     from sparring.modalities.open import open_named
 
     run = load_run(path)
-    full, source = open_named(items)
+    full, source = open_named(items, (run.codec.space.kind,))
     if source.kind != run.codec.space.kind:
         raise UserError(f"{items} holds {source.kind}, the run was trained on {run.codec.space.kind}")
     labelled = run.codec.space.labels and source.labels is not None and set(source.classes) <= set(run.codec.space.labels)
@@ -231,10 +244,10 @@ def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: 
     from sparring.modalities.settings import Encoding
     from sparring.modalities.split import Split
     from sparring.runs.data import prepare
-    from sparring.runs.judging import FEWEST, judge_for
+    from sparring.runs.judging import FEWEST, judge_for, judge_source
 
     full, source = open_named(data)
-    made_full, made = open_named(samples)
+    made_full, made = open_named(samples, (source.kind,))
     if made.kind != source.kind:
         raise UserError(f"{samples} holds {made.kind}, {data} holds {source.kind}: they cannot be compared")
     codec = fit(source, Encoding.named(source.kind)())
@@ -242,7 +255,7 @@ def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: 
     judge = judge_for(held, "test", names=metrics, n=n, inception=inception)
     if judge is None:
         raise UserError(f"{data} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more data")
-    return {"run": None, "samples": made_full, "data": full, **judge.judge(codec.encode(made))}
+    return {"run": None, "samples": made_full, "data": full, **judge_source(judge, codec, made)}
 
 
 def compare(paths: Iterable[str | Path], picture: str | Path | None = None) -> dict[str, Any]:

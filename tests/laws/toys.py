@@ -11,6 +11,7 @@ from sparring.base.seeding import seed_of
 from sparring.base.space import Attribute, ImageSpace, PairSpace, PointSpace, Space
 from sparring.games import settings as families
 from sparring.losses.adversarial import OBJECTIVES
+from sparring.modalities.spaces import Span, TableSpace
 from sparring.networks.settings import DCGANDiscriminator, DCGANGenerator
 from sparring.play.average import Average
 from sparring.play.game import Batch, Follower, Game, Player, Stage, Terms, Turn
@@ -19,7 +20,15 @@ from sparring.play.stream import Stream
 from sparring.play.trainer import Trainer
 from sparring.recipes.recipe import RECIPES
 
-SPACES = [PointSpace(shape=(2,)), ImageSpace(shape=(1, 8, 8), labels=("a", "b", "c")), PairSpace(shape=(1, 16, 16), given=(1, 16, 16))]
+SPANS = (
+    Span(column="sex", kind="choice", start=0, size=2, shares=(0.7, 0.3)),
+    Span(column="age", kind="choice", start=2, size=5, bins=4),
+    Span(column="age", kind="value", start=7, size=1),
+)
+SPACES = [
+    PointSpace(shape=(2,)), ImageSpace(shape=(1, 8, 8), labels=("a", "b", "c")), PairSpace(shape=(1, 16, 16), given=(1, 16, 16)),
+    TableSpace(shape=(8,), spans=SPANS),
+]  # fmt: skip
 TAGGED = ImageSpace(shape=(3, 8, 6), attributes=(Attribute(name="round", mean=0.5, deviation=0.5, quantiles=(0, 1)), Attribute(name="size")))
 
 

@@ -45,8 +45,22 @@ def cite(options):
     print(cite(options.recipe), end="")
 
 
+def _heads(rows):
+    """The keys of all rows, each behind those that come before it in its row."""
+    heads = []
+    for row in rows:
+        place = 0
+        for key in row:
+            if key not in heads:
+                heads.insert(place, key)
+            place = heads.index(key) + 1
+    return heads
+
+
 def add_inspect(parser):
     parser.add_argument("data", metavar="DATA")
+    parser.add_argument("--kind", choices=("points", "tables"), help="what to take a .csv of numbers for: points, unless a recipe takes tables")
+    parser.add_argument("--schema", metavar="FILE", help="a YAML or JSON file that says what columns of a table are")
     json_flag(parser)
 
 
@@ -59,14 +73,16 @@ def inspect(options):
             if isinstance(value, dict):
                 found += [f"{indent}{key}:", *lines(value, indent + "  ")] if value else [f"{indent}{key}: none"]
             elif isinstance(value, list) and value and isinstance(value[0], dict):
-                found += [f"{indent}{key}:"] + [f"{indent}  " + "  ".join(f"{k} {number(v)}" for k, v in item.items()) for item in value]
-            elif isinstance(value, list) and len(value) > 3:
+                heads = _heads(value)
+                rows = [heads, *([number(item[k]) if k in item else "" for k in heads] for item in value)]
+                found += [f"{indent}{key}:"] + [f"{indent}  {line}" for line in table(rows)]
+            elif isinstance(value, list) and (len(value) > 3 or any(len(str(v)) > 40 for v in value)):
                 found += [f"{indent}{key}:"] + [f"{indent}  {number(v)}" for v in value]
             else:
                 found.append(f"{indent}{key}: {', '.join(map(number, value)) or 'none' if isinstance(value, list) else number(value)}")
         return found
 
-    emit(options, inspect(options.data), lines)
+    emit(options, inspect(options.data, options.kind, options.schema), lines)
 
 
 def add_cache(parser):

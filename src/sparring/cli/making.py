@@ -20,18 +20,20 @@ def add_sample(parser):
 
 
 def sample(options):
-    import numpy as np
-
     from sparring.service import load_run
 
     run = load_run(options.run)
     asked = {"label": options.label, "where": _where(options.where), "truncation": options.truncation}
+    out = options.out or run.path / "samples" / ("grid.png" if options.grid else run.codec.file_name)
+    if run.codec.part and not options.seeds and not options.grid:
+        run.codec.write_parts(run.parts(options.n, seed=options.seed, **asked), out)
+        print(out)
+        return
     if options.seeds:
-        items = np.concatenate([run.sample(1, seed=seed, **asked) for seed in _range(options.seeds, "--seeds")])
+        items = run.codec.joined([run.sample(1, seed=seed, **asked) for seed in _range(options.seeds, "--seeds")])
     else:
         items = run.sample(options.n, seed=options.seed, **asked)
     labels = None if options.seeds and options.label is None else run.label_numbers(len(items), options.label, options.seed)
-    out = options.out or run.path / "samples" / ("grid.png" if options.grid else run.codec.file_name)
     if options.grid:
         if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
             raise UserError(f"--grid makes one picture: end the name {out} in .png")

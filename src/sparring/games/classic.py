@@ -32,11 +32,15 @@ class GAN(Game, Generates, Scores):
         self.settings, self.noise_shape = settings, (settings.noise,)
         self.conditional = settings.conditional and space.conditions > 0
         self.objective, self.penalty = OBJECTIVES[settings.objective], PENALTIES[settings.penalty.kind]
-        told = space.conditions if self.conditional else 0
-        self.generator = settings.generator.build(space=space, noise=settings.noise, labels=told)
-        self.discriminator = self.build_discriminator(told)
+        self.generator = settings.generator.build(space=space, noise=settings.noise, labels=self.told)
+        self.discriminator = self.build_discriminator(self.told)
         self.augmentation = settings.augmentation.build(space=space)
         self.average = Average(self.generator, settings.ema.half_life, settings.ema.warm_up)
+
+    @property
+    def told(self) -> int:
+        """Length of the condition that the networks are told, 0 for none."""
+        return self.space.conditions if self.conditional else 0
 
     def build_discriminator(self, labels: int) -> nn.Module:
         return self.settings.discriminator.build(space=self.space, labels=labels)

@@ -1,7 +1,7 @@
 """The metrics by name: what each says, what it needs, and what must make it fail. Importing this does not import torch."""
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -138,12 +138,12 @@ def has_places(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and min(shape[1:]) >= 32
 
 
-def named(names: Iterable[str]) -> list[Metric]:
+def named(names: Iterable[str], among: Mapping[str, Metric] = METRICS) -> list[Metric]:
     """Metrics by name (dashes or underscores); UserError with the nearest name for an unknown one."""
     found = []
     for name in names:
         key = name.strip().replace("-", "_")
-        if key not in METRICS:
-            raise UserError(f"no metric is called {name!r}{nearest(key, METRICS)}")
-        found.append(METRICS[key])
+        if key not in among:
+            raise UserError(f"no metric is called {name!r}{nearest(key, among)}")
+        found.append(among[key])
     return found

@@ -12,6 +12,7 @@ CODECS = {
     "points": "sparring.modalities.points:PointCodec",
     "images": "sparring.modalities.images:ImageCodec",
     "pairs": "sparring.modalities.pairs:PairCodec",
+    "tables": "sparring.modalities.tables:TableCodec",
 }
 
 

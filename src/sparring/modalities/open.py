@@ -1,7 +1,9 @@
 """The front door of data: what a user gives after `--data` becomes a Source. Torch-free."""
 
+import csv
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +15,17 @@ from sparring.modalities.source import Source
 PICTURE_KEYS = ("x", "images", "arr_0")
 LABEL_KEYS = ("y", "labels")
 PAIR, HALVES = "::", "halves"
+TABLES = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
 
 
-def open_data(text: str) -> Source:
+def open_data(text: str, kinds: Sequence[str] = ()) -> Source:
     """The built-in of that name, or what lies at that path (write ./digits for a folder called like a built-in); A::B are two collections of
     pictures, and PATH::halves one whose left halves are A and whose right halves are B.
 
-    Folders, .zip and single picture files are pictures; .npy and .npz by their contents; .csv is points. UserError, in one
-    line, when there is nothing or nothing that can be used.
+    Folders, .zip and single picture files are pictures; .npy and .npz by their contents; .parquet, .arrow, .feather, .jsonl, .tsv and
+    compressed ones are tables. A .csv is what `kinds` has, the kinds of data that the caller takes: points or a table. Where that leaves a
+    choice it is points if it holds nothing but numbers (and perhaps a column `label`), else a table. UserError, in one line, when there is
+    nothing or nothing that can be used.
     """
     if text in BUILTINS:
         return open_builtin(text)
@@ -29,8 +34,10 @@ def open_data(text: str) -> Source:
     path = Path(text).expanduser()
     if not path.exists():
         known = nearest(text, BUILTINS) if path.name == text and not path.suffix else ""
-        raise UserError(f"there is no data at {text}: give a folder, a .zip, .npz, .npy or .csv, or the name of a built-in{known}")
+        raise UserError(f"there is no data at {text}: give a folder, a .zip, .npz, .npy, .csv or .parquet, or the name of a built-in{known}")
     kind = path.suffix.lower()
+    if path.is_file() and (path.name.lower().endswith(TABLES) or (kind == ".csv" and _is_table(path, kinds))):
+        return _open_table(path)
     if kind == ".csv":
         from sparring.modalities.points import open_points
 
@@ -43,12 +50,12 @@ def open_data(text: str) -> Source:
 
     if path.is_dir() or kind == ".zip" or is_picture(path.name):
         return PictureFiles(path)
-    raise UserError(f"{text} is of no known kind: give a folder of pictures, a picture, a .zip, .npz, .npy or .csv")
+    raise UserError(f"{text} is of no known kind: give a folder of pictures, a picture, a .zip, .npz, .npy, .csv or .parquet")
 
 
-def open_named(text: str) -> tuple[str, Source]:
+def open_named(text: str, kinds: Sequence[str] = ()) -> tuple[str, Source]:
     """The source, and its full name: that of a built-in stays, a path becomes absolute."""
-    source = open_data(text)
+    source = open_data(text, kinds)
     sides = _sides(text)
     return PAIR.join(map(_full_name, sides)) if sides else _full_name(text), source
 
@@ -78,6 +85,38 @@ def _open_pairs(a: str, b: str) -> Source:
     if b == HALVES:
         return PairSource(Half(opened[0], right=False), Half(opened[0], right=True), halves=True)
     return PairSource(*opened)
+
+
+def _is_table(path: Path, kinds: Sequence[str]) -> bool:
+    """Whether a .csv is a table, for a caller that takes these kinds of data."""
+    if ("tables" in kinds) != ("points" in kinds):
+        return "tables" in kinds
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = (row for row in csv.reader(file) if row)
+            names = next(rows, [])
+            if all(map(_is_number, names)):                         # points may come without names, tables do not
+                return False
+            labels = [name.strip().lower() in ("label", "class") for name in names]
+            return not all(_is_number(cell) for row in rows for cell, label in zip(row, [*labels, *[False] * len(row)]) if not label)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return True
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.strip() or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _open_table(path: Path) -> Source:
+    try:
+        from sparring.modalities.table_source import open_table
+    except ModuleNotFoundError as error:
+        raise UserError(f'tables need {error.name}, which is not installed: pip install "sparring[tables]"') from None
+    return open_table(path)
 
 
 def _open_array(path: Path) -> Source:

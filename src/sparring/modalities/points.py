@@ -135,7 +135,8 @@ def open_points(path: Path) -> PointSource:
             raise UserError(f"{path} line {line} has {len(row)} columns where {len(header)} are expected")
         cells = [c for i, c in enumerate(row) if i != at]
         if wrong := [c for c in cells if not _is_number(c)]:
-            raise UserError(f"{path} line {line}: {wrong[0]!r} is no number; points are rows of numbers (with an optional column `label`)")
+            what = "points are rows of numbers (with an optional column `label`), others are tables"
+            raise UserError(f"{path} line {line}: {wrong[0]!r} is no number; {what}")
         numbers.append([_number(c) for c in cells])
         names.append(row[at] if at is not None else "")
     columns = tuple(c for i, c in enumerate(header) if i != at)

@@ -1,9 +1,10 @@
 """How items become numbers, as settings. Torch-free, so that `show` and `--help` answer at once."""
 
 import operator
+import warnings
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from sparring.base.settings import Auto, Component, Rule
 from sparring.base.space import Space
@@ -114,6 +115,24 @@ class Points(Encoding):
 
     standardise: bool = True
     """bring the rows to mean 0 and root mean square 1, all columns by one factor, so that distances keep their meaning"""
+
+
+with warnings.catch_warnings():                                  # pydantic has a deprecated method called schema, which nobody calls here
+    warnings.simplefilter("ignore", UserWarning)
+
+    class Tables(Encoding):
+        """Columns of numbers, words and dates. Every column becomes a choice: among its values, or among bins with a place within the bin."""
+
+        kind: ClassVar[str] = "tables"
+
+        schema: str | None = None
+        """a YAML or JSON file that says what columns are: {columns: {age: integer, id: drop, when: {kind: date, format: "%d/%m/%Y"}}}"""
+        bins: int = Field(64, ge=2, le=4096)
+        """bins of equal counts that numbers and dates with many values are cut into"""
+        few: int = Field(128, ge=0)
+        """numbers and dates with at most so many different values are chosen among these"""
+        factor: int = Field(1000, ge=4)
+        """columns with more categories than this are chosen in two steps"""
 
 
 def encoding_for(space: Space) -> Encoding:

@@ -5,6 +5,7 @@
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,8 @@ class Codec(ABC):
     encoding: Encoding
     file_name: str
     """what samples are called when nobody says: a folder's or a file's name"""
+    part: int | None = None
+    """so many samples are made and written at a time (`write_parts`), where there may be more than memory holds; None: all at once"""
 
     @abstractmethod
     def encode(self, source: Source, rows: np.ndarray | None = None) -> dict[str, "Tensor"]:
@@ -90,6 +93,14 @@ class Codec(ABC):
     @abstractmethod
     def write(self, items: np.ndarray, out: Path, labels: np.ndarray | None = None) -> None:
         """Samples as files of the usual format: a folder of PNGs (labels become sub-folders) or .npz, .csv, .npy, by `out`'s name."""
+
+    def write_parts(self, parts: Iterable[Any], out: Path) -> None:
+        """The same of items that come in parts, one after the other."""
+        raise NotImplementedError("items of this kind are written at once")
+
+    def joined(self, parts: list[Any]) -> Any:
+        """Items of several parts as one."""
+        return np.concatenate(parts)
 
     @abstractmethod
     def preview(self, items: np.ndarray, path: Path, labels: np.ndarray | None = None, **drawn) -> None:

@@ -1,14 +1,17 @@
-"""What a column of a table holds, as settings. No torch, no arrow."""
+"""What the columns of a table hold, as settings: as found, and as a schema file tells. No torch, no arrow."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from sparring.base.settings import Settings
+from pydantic import BeforeValidator
+
+from sparring.base.settings import Settings, load, read
 
 Kind = Literal["category", "boolean", "integer", "real", "date", "constant"]
 
 
 class Column(Settings):
-    """A column that is modelled."""
+    """A column that is modelled. `table_types.restored` and `table_types.as_text` write values back from this."""
 
     name: str
     kind: Kind
@@ -19,8 +22,55 @@ class Column(Settings):
     infinite: bool = False
     """whether a real number is infinite somewhere"""
     type: str = ""
-    """the arrow type that the file has, as text; results have it again"""
+    """the arrow type that results have, as text: the file's, or of a text file that of the kind"""
     decimals: int | None = None
-    """digits after the point of real numbers that are written with a fixed number of them"""
+    """most digits after the point of real numbers (of seconds, for dates); None where they are written with as many as they need"""
+    least: int = 0
+    """fewest digits after the point in a text file"""
+    comma: bool = False
+    """whether a text file writes real numbers with a comma for the point"""
+    grouped: bool = False
+    """whether a text file writes numbers with a comma before every thousand"""
     format: str | None = None
-    """how dates are written, as strptime has it; None for those of a binary file"""
+    """how dates are written in text, as strptime has it (%-d: without a leading zero); None for those of a binary file"""
+    words: tuple[str, str] | None = None
+    """how text writes booleans: the word for false and the word for true"""
+    null: str = ""
+    """how a text file writes a missing value"""
+    absent: tuple[str, ...] | None = None
+    """values that a schema takes for missing"""
+    value: str | None = None
+    """of a constant column, its value as text that arrow casts to `type`"""
+
+
+def _as_words(value):
+    """Numbers in a list are words too; yes and no are truths in YAML."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    if any(isinstance(word, bool) for word in value):
+        raise ValueError("put words like yes and no in quotes")
+    return [word if isinstance(word, str) else str(word) for word in value]
+
+
+class Told(Settings):
+    """What a schema file says of a column."""
+
+    kind: Literal["category", "boolean", "integer", "real", "date", "drop"] | None = None
+    """none: it is found"""
+    format: str | None = None
+    """of dates in text, as strptime has it"""
+    words: Annotated[tuple[str, str] | None, BeforeValidator(_as_words)] = None
+    """of booleans in text, the word for false and the word for true"""
+    missing: Annotated[tuple[str, ...] | None, BeforeValidator(_as_words)] = None
+    """values that stand for missing ones, instead of the usual words (an empty cell always does)"""
+
+
+class TableSchema(Settings):
+    """{columns: {age: integer, id: drop, when: {kind: date, format: "%d/%m/%Y"}}}; the kinds of columns that are not named are found."""
+
+    columns: dict[str, Annotated[Told, BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)]]
+
+
+def read_schema(path: str | Path) -> TableSchema:
+    """A schema from a YAML or JSON file; UserError when it is none."""
+    return load(TableSchema, read(Path(path)), str(path))

@@ -294,3 +294,62 @@ class PatchDiscriminator(Critic):
     """halvings; a picture's shorter side needs 4 * 2^layers pixels"""
     norm: Literal["instance", "none"] = "none"
     """normalisation after every convolution but the first and the last; gradient penalties want none"""
+
+
+class TableEncoder(Encoder):
+    """A multilayer perceptron on embeddings of a row's choices."""
+
+    kind: ClassVar[str] = "table"
+    implementation: ClassVar[str] = "sparring.networks.tables:Encoder"
+
+    width: int = Field(256, gt=0)
+    """units of a hidden layer"""
+    depth: int = Field(2, ge=1)
+    """hidden layers"""
+
+
+class TableDiscriminator(Discriminator):
+    """A multilayer perceptron on embeddings of a row's choices."""
+
+    kind: ClassVar[str] = "table"
+    implementation: ClassVar[str] = "sparring.networks.tables:Discriminator"
+
+    width: int = Field(256, gt=0)
+    """units of a hidden layer"""
+    depth: int = Field(2, ge=1)
+    """hidden layers"""
+
+
+class RowDecoder(Component):
+    """The network that says how the row of a table is distributed.
+
+    `build(space=, noise=, labels=)` gives a module (n, noise) -> (n, choices + 2 values); labels = 0 for none.
+    """
+
+
+class RowPerceptron(RowDecoder):
+    """A multilayer perceptron."""
+
+    kind: ClassVar[str] = "mlp"
+    implementation: ClassVar[str] = "sparring.networks.tables:Perceptron"
+
+    width: int = Field(256, gt=0)
+    """units of a hidden layer"""
+    depth: int = Field(2, ge=1)
+    """hidden layers"""
+
+
+class RowResidual(RowDecoder):
+    """Layers that see all that came before them."""
+
+    kind: ClassVar[str] = "residual"
+    implementation: ClassVar[str] = "sparring.networks.tables:Residual"
+
+    width: int = Field(256, gt=0)
+    """units that a layer adds"""
+    depth: int = Field(2, ge=1)
+    """layers"""
+    norm: Literal["batch", "none"] = "none"
+    """normalisation after every layer"""
+    told: int = Field(32, gt=0)
+    """length of the embedding of a condition"""

@@ -18,7 +18,7 @@ Terms = dict[str, Tensor]
 """Named scalars. A player minimises their sum; each is logged as `player/term`."""
 
 BLOCK = 64
-"""Noise is drawn, and items are rendered, in blocks of this many: item i is a function of (seed, i)."""
+"""Noise is drawn, and items are rendered, in blocks of this many (or `Generates.block`): item i is a function of (seed, i)."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,14 @@ class Generates(ABC):
 
     noise_shape: tuple[int, ...]
     """shape of one item's noise"""
+    block: int = BLOCK
+    """so many items are rendered at a time: more, where one is little work"""
 
     def noise(self, n: int, seed: int, start: int = 0) -> Tensor:
         """Noise for items start .. start + n - 1, (n, *noise_shape) on the CPU. Item i depends on (seed, i) alone."""
-        blocks = range(start // BLOCK, (start + n - 1) // BLOCK + 1)
-        drawn = [torch.randn(BLOCK, *self.noise_shape, generator=generator("noise", seed, block)) for block in blocks]
-        first = start - blocks[0] * BLOCK
-        return torch.cat(drawn)[first : first + n]
+        blocks = range(start // self.block, (start + n - 1) // self.block + 1)
+        drawn = [torch.randn(self.block, *self.noise_shape, generator=generator("noise", seed, block)) for block in blocks]
+        return torch.cat(drawn)[start % self.block :][:n]
 
     @abstractmethod
     def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:

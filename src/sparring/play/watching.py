@@ -75,16 +75,14 @@ def sample(game: Game, n: int, seed: int, label: Tensor | None = None, start: in
     `label` (n,) class numbers or (n, d) attributes; `render` instead of the game's own (truncation, say); the game must
     be `watching` or settled.
     """
-    device = next(game.parameters()).device
-    first, last = start // BLOCK, (start + n - 1) // BLOCK
+    device, size = next(game.parameters()).device, game.block
     render, items = render or game.render, []
-    for block in range(first, last + 1):
+    for first in range(start // size * size, start + n, size):
         asked = None
         if label is not None:
-            asked = label.new_zeros(BLOCK, *label.shape[1:])
-            low, high = max(start, block * BLOCK), min(start + n, (block + 1) * BLOCK)
-            asked[low - block * BLOCK : high - block * BLOCK] = label[low - start : high - start]
+            asked = label.new_zeros(size, *label.shape[1:])
+            low, high = max(start, first), min(start + n, first + size)
+            asked[low - first : high - first] = label[low - start : high - start]
             asked = asked.to(device)
-        items.append(render(game.noise(BLOCK, seed, block * BLOCK).to(device), asked).float().cpu())
-    whole = torch.cat(items)                              # (blocks * BLOCK, *shape)
-    return whole[start - first * BLOCK :][:n]
+        items.append(render(game.noise(size, seed, first).to(device), asked).float().cpu())
+    return torch.cat(items)[start % size :][:n]           # of (blocks * size, *shape)

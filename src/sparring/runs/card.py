@@ -12,7 +12,7 @@ from sparring.runs.report_words import reading, summary, title
 
 TASKS = {
     "images": ("unconditional-image-generation", "Image generation"), "pairs": ("image-to-image", "Image translation"),
-    "points": ("other", "Point generation"),
+    "points": ("other", "Point generation"), "tables": ("other", "Row generation"),
 }  # fmt: skip
 COLUMNS = {"value": "generated", "floor": "held-out real", "baseline": "trivial generator"}
 

@@ -111,7 +111,7 @@ def reopen(folder: Path, parts: Split, text: str | None = None) -> Data:
     """The data that a run was trained on, or others (`text`) through the same codec; UserError when the run's own have changed."""
     saved = files.read_record(folder / "data.json", "data", "kind", "content")
     codec = load_codec(folder / "codec")
-    full, source = open_named(text or saved["data"])
+    full, source = open_named(text or saved["data"], (saved["kind"],))
     if source.kind != saved["kind"]:
         raise UserError(f"{full} holds {source.kind}, the run was trained on {saved['kind']}")
     data = prepare(full, source, codec, parts)

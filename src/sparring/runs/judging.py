@@ -1,7 +1,7 @@
 """Judging a run: which extractors see its items, and the items that are judged."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,13 +11,17 @@ from sparring.base.seeding import generator, reseed
 from sparring.extractors.choice import extractors_for
 from sparring.games.capabilities import Restores, Transforms, Translates
 from sparring.metrics import paired
-from sparring.metrics.catalogue import METRICS, PAIRED, TRANSLATED
+from sparring.metrics.catalogue import METRICS, PAIRED, TRANSLATED, Metric, named
 from sparring.metrics.judge import Judge
+from sparring.metrics.table_catalogue import METRICS as TABLES
 from sparring.modalities.pairs import recoloured
-from sparring.modalities.source import Codec
+from sparring.modalities.source import Codec, Source
 from sparring.play.game import Game, Generates
 from sparring.play.watching import sample
 from sparring.runs.data import Data, frequencies
+
+if TYPE_CHECKING:
+    from sparring.metrics.tables import TableJudge
 
 FEWEST = 10
 """held-out items below which nothing is measured"""
@@ -29,15 +33,25 @@ AVERAGED = 1000
 """training pictures that a mean picture is made of, at most"""
 
 
+def metrics_of(kind: str, names: Iterable[str]) -> list[Metric]:
+    """The metrics of these names that data of a kind are judged by; UserError for one that is none."""
+    return named(names, TABLES if kind == "tables" else METRICS)
+
+
 def judge_for(
     data: Data, part: str, *, names: Iterable[str] = (), n: int | None = None, inception: str | None = None, density: Any = None,
     game: Game | None = None,
-) -> Judge | None:  # fmt: skip
+) -> "Judge | TableJudge | None":  # fmt: skip
     """A judge with the training part as reference and `part` as held-out items; None where too few are held out. `game`: one that answers to
     given items, whose trivial answers are then the baseline; what it translates back has a judge of its own."""
     if data.count(part) < FEWEST:
         return None
     names = tuple(names)
+    if data.source.kind == "tables":
+        from sparring.metrics.tables import TableJudge
+
+        training, held_out = (data.source.table.take(data.rows[name]) for name in ("train", part))
+        return TableJudge(training, held_out, data.codec.columns, names=names or None, n=n)
     extractors = extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"), names=names, inception=inception)
     density = density if density is not None else getattr(data.source, "density", None)
     trivial = answers(data, game, part, n or data.count(part), seed=0) if isinstance(game, Transforms) else None
@@ -64,6 +78,8 @@ def judge_back(data: Data, part: str, n: int | None) -> Judge | None:
 def judged(judge: Judge, data: Data, game: Game, part: str, n: int, seed: int) -> dict[str, Any]:
     """The document of `measure --json` about n of the game's items; of items that have a target also how near they are to it, of translations
     what they keep of what they came from, of those there and back how much that changed them, and how good those back are."""
+    if data.source.kind == "tables":
+        return judge.judge(data.codec.decode(sample(game, n, seed)))
     made = fakes(data, game, part, n, seed)
     document = judge.judge(made)
     names = lambda of, usual: [m.name for m in judge.metrics if m.of == of] or list(usual)
@@ -80,6 +96,11 @@ def judged(judge: Judge, data: Data, game: Game, part: str, n: int, seed: int) -
             document[what] |= {f"{name}_b2a": said for name, said in back[what].items()}
     document["skipped"] = {name: why for name, why in document["skipped"].items() if name not in document["metrics"]}
     return document
+
+
+def judge_source(judge: "Judge | TableJudge", codec: Codec, made: Source) -> dict[str, Any]:
+    """The same about the items of a source, of any program."""
+    return judge.judge(codec.items(made).table if made.kind == "tables" else codec.encode(made))
 
 
 def kept(names: list[str], judge: Judge, data: Data, made: dict[str, Tensor]) -> dict[str, dict]:

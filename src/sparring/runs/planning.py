@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 FEW_OF_A_LABEL = 20
 """training items below which a label is hardly learnt"""
+EXAMPLE_SPANS = (("choice", 10, 64, 64), ("value", 74, 1, 0))
+"""of a column of numbers beside one of 10 categories"""
 
 
 def example_space(recipe: Recipe) -> Space:
     """The space that `show` and `--help` assume when no data are given."""
     if "pairs" in recipe.modalities:
         return PairSpace(shape=(3, 64, 64), given=(3, 64, 64))
+    if "tables" in recipe.modalities:
+        from sparring.modalities.spaces import Span, TableSpace
+
+        number = [Span(column="number", kind=kind, start=start, size=size, bins=bins) for kind, start, size, bins in EXAMPLE_SPANS]
+        return TableSpace(shape=(75,), spans=(Span(column="category", kind="choice", start=0, size=10), *number))
     if "images" in recipe.modalities:
         return ImageSpace(shape=(1, 28, 28), labels=tuple("0123456789") if recipe.labelled or recipe.name == "dcgan" else ())
     return PointSpace(shape=(2,))
@@ -37,7 +44,7 @@ def gather(text: str, recipe: Recipe, encoding: Mapping[str, Any] | None = None)
     from sparring.modalities.open import open_named
     from sparring.modalities.settings import Encoding
 
-    full, source = open_named(text)
+    full, source = open_named(text, recipe.modalities)
     if source.kind not in recipe.modalities:
         raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, and {text} holds {source.kind}")
     wanted = override(Encoding.named(source.kind)(), {**recipe.encoding, **(encoding or {})})
@@ -94,10 +101,10 @@ def plan(
     what is still `auto`. Raises UserError for anything wrong before anything is written."""
     import torch
 
-    from sparring.metrics.catalogue import named
     from sparring.modalities.settings import Encoding
     from sparring.runs.data import prepare
     from sparring.runs.folder import claim, new_run_path
+    from sparring.runs.judging import metrics_of
 
     recipe = find(recipe_name)
     settings = dict(settings or {})
@@ -112,7 +119,7 @@ def plan(
         configuration = load(Configuration, _merged(dump(configuration), from_file), str(config))
     changes = settings | ({"hardware.device": device} if device else {}) | ({"rounds": rounds} if rounds is not None else {})
     configuration = override(configuration, changes)
-    named(configuration.watching.metrics)
+    metrics_of(source.kind, configuration.watching.metrics)
     hardware, why = devices.resolve(configuration.hardware, pictures=facts.space.pictures)
     torch.set_num_threads(hardware.threads)
     why = {f"hardware.{k}": v for k, v in why.items()} | {f"encoding.{k}": v for k, v in getattr(codec, "why", {}).items()}

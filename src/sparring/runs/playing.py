@@ -266,7 +266,8 @@ class Playing:
         n = len(labels) if labels is not None else 64 if pictures else 2500
         asked = labels if labels is not None else conditions(self.game, n, seed=0)
         items = self.data.codec.decode(sample(self.game, n, 0, asked))
-        drawn = {} if pictures else {"real": self.data.codec.decode(self.data.part("train")["x"][:2500]), "score": self.probability}
+        real = lambda: self.data.codec.decode(self.data.codec.expand({"x": self.data.part("train")["x"][:2500]})["x"])
+        drawn = {} if pictures else {"real": real(), "score": self.probability}
         self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", None if labels is None else labels.numpy(), **drawn)
 
     def probability(self, points) -> Any:

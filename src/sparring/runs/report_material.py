@@ -64,7 +64,7 @@ class Material:
     @property
     def things(self) -> str:
         """What the items are called in sentences."""
-        return {"images": "pictures", "pairs": "pictures", "points": "points"}.get(self.facts["kind"], "items")
+        return {"images": "pictures", "pairs": "pictures", "points": "points", "tables": "rows"}.get(self.facts["kind"], "items")
 
     # ---- numbers
 

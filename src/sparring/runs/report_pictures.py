@@ -55,6 +55,10 @@ def samples(material: Material) -> str:
         return _picture_samples(material)
     if kind == "points":
         return _point_samples(material)
+    if kind == "tables":
+        from sparring.runs import report_tables
+
+        return report_tables.samples(material)
     raise UserError(f"samples of {kind} cannot be shown on a page: `sparring sample {material.run.path}` writes them to files")
 
 
@@ -157,7 +161,7 @@ def film(material: Material) -> str:
     return (
         f'<div class="cinema"><div class="film">{"".join(frames)}</div></div>'
         f'<p class="about">The same {"given pictures" if isinstance(material.run.game, Transforms) else "noise"} every time, so each place shows '
-        "one item growing up.</p>"
+        f"one {'column' if material.facts['kind'] == 'tables' else 'item'} growing up.</p>"
     )
 
 
@@ -267,6 +271,10 @@ def reconstructions(material: Material) -> str:
     run = material.run
     if not isinstance(run.game, Reconstructs):
         raise UserError("this game does not reconstruct")
+    if run.codec.space.kind == "tables":
+        from sparring.runs import report_tables
+
+        return report_tables.reconstructions(material)
     items = material.items(material.some(material.shown_part, 500, "reconstructed")["x"])
     back = run.reconstruct(items)
     error = float(np.sqrt(np.mean((items.astype(float) - back.astype(float)) ** 2)))

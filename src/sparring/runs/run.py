@@ -1,7 +1,7 @@
 """A run on disk as an object: what `sparring.load` gives. Opening one executes nothing from the folder."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from torch import Tensor
 from sparring.base.errors import UserError, nearest
 from sparring.games.capabilities import Encodes, Reconstructs, Scores, Transforms
 from sparring.latents.space import best_space, items, truncate, truncated_noise
-from sparring.metrics.catalogue import named
 from sparring.metrics.items import NotComputable
 from sparring.metrics.probing import measure
 from sparring.modalities.kinds import load_codec
@@ -27,7 +26,7 @@ from sparring.runs import health
 from sparring.runs.calibration import Calibration
 from sparring.runs.data import Data, reopen
 from sparring.runs.folder import Folder
-from sparring.runs.judging import FEWEST, judge_for, judged, mean_skill, tells
+from sparring.runs.judging import FEWEST, judge_for, judged, mean_skill, metrics_of, tells
 from sparring.runs.playing import score_items
 from sparring.runs.probing import subject
 
@@ -144,7 +143,7 @@ class Run:
         self, n: int = 1, *, seed: int = 0, label: str | int | list | np.ndarray | None = None, start: int = 0, truncation: float | None = None,
         where: Mapping[str, float] | None = None,
     ) -> np.ndarray:  # fmt: skip
-        """n items as people know them: pictures uint8 (n, h, w, c), points (n, d) in the data's units.
+        """n items as people know them: pictures uint8 (n, h, w, c), points (n, d) in the data's units, rows of tables as a pyarrow.Table.
 
         Item i is a function of (seed, i). `label`: one for all, or one each; without it labels take turns. `where`: attributes by name.
         `truncation`: psi of styles where the game has them, else the largest number of the noise. UserError for wrong ones.
@@ -165,6 +164,13 @@ class Run:
         finally:
             if settles:
                 settle(self.game)
+
+    def parts(self, n: int, **asked: Any) -> Iterator[Any]:
+        """The items of `sample(n, **asked)`, as many at a time as the codec says: no more than those are in memory."""
+        if n < 1:
+            raise UserError(f"cannot make {n} samples: ask for at least 1")
+        for first in range(0, n, self.codec.part):
+            yield self.sample(min(self.codec.part, n - first), start=first, **asked)
 
     def _truncated(self, truncation: float) -> Render:
         def render(noise: Tensor, y: Tensor | None) -> Tensor:
@@ -239,7 +245,7 @@ class Run:
                 raise UserError(f"{held.text} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more with --data")
             with torch.no_grad():
                 document = judged(judge, held, self.game, "test", judge.n, seed)
-            for metric in (m for m in named(metrics) if m.of == "game"):
+            for metric in (m for m in metrics_of(held.source.kind, metrics) if m.of == "game"):
                 try:
                     document["metrics"][metric.name] = measure(metric.name, subject(held, self.game, judge.extractors["own"]), judge.n)
                     document["skipped"].pop(metric.name, None)

@@ -1,0 +1,311 @@
+"""How the values of one column become choices, and a place within a bin, and values again."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from math import ceil, sqrt
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sparring.base.errors import UserError
+from sparring.modalities.table_columns import Column
+
+KNOTS = 16
+"""places of a bin at which the distribution within it is known"""
+SHARED = 8
+"""values of which at most one is kept as such a place: a table of few rows must not stand in its codec"""
+CHANCES, PROBED = 100, 1000
+"""what makes one column told by another; rows that are looked at first"""
+NUMBERS = ("integer", "real", "date")
+PLAIN = {"integer": pa.int64(), "real": pa.float64(), "date": pa.int64()}
+CANONICAL = {"category": pa.string(), "boolean": pa.bool_(), "integer": pa.int64(), "real": pa.float64(), "date": pa.timestamp("us")}
+STEPS = [10**6 * s for s in (86_400, 3_600, 60, 1)] + [1_000, 1]
+"""steps of dates in microseconds: days, hours, minutes, seconds, milliseconds"""
+
+
+class Coding(ABC):
+    """One column as choices: codes from 0 on for each of `sizes`, and where `bins` > 0 a place in [-1, 1] for codes below it."""
+
+    column: Column
+    sizes: tuple[int, ...]
+    """possibilities of each choice; none for a column that has one value only"""
+    shares: tuple[np.ndarray, ...]
+    """how often each possibility occurs, for each choice"""
+    bins: int = 0
+
+    @abstractmethod
+    def encode(self, array: pa.Array) -> tuple[list[np.ndarray], np.ndarray | None]:
+        """Codes (n,) for each choice, and the places within bins (n,). UserError for what the data had not, when it was fitted."""
+
+    @abstractmethod
+    def decode(self, codes: Sequence[np.ndarray], within: np.ndarray | None, n: int) -> pa.Array:
+        """n values of the column's type."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, pa.Array]:
+        """What `load` needs beside the column."""
+
+    @abstractmethod
+    def counts(self, array: pa.Array) -> np.ndarray:
+        """How many values are of each possibility, in the order in which people look at them: numbers and bins ascending, else as listed."""
+
+
+class Listed(Coding):
+    """Every value is a choice, the most frequent first. More than `factor` of them become two choices: code = a * m + b."""
+
+    def __init__(self, column: Column, values: pa.Array, shares: np.ndarray, factor: int):
+        self.column, self.values, self.each, self.factor = column, values, shares, factor
+        k = len(values)
+        self.size = ceil(sqrt(k)) if k > factor else k
+        self.sizes = (ceil(k / self.size), self.size) if k > factor else (k,) if k > 1 else ()
+        grid = np.zeros(-(-k // self.size) * self.size)
+        grid[:k] = shares
+        grid = grid.reshape(-1, self.size)
+        self.shares = (grid.sum(1), grid.sum(0)) if k > factor else (shares,) if k > 1 else ()
+
+    @classmethod
+    def fit(cls, column: Column, array: pa.Array, factor: int) -> "Listed":
+        counted = pc.value_counts(array)
+        values, counts = counted.field("values"), counted.field("counts").to_numpy()
+        order = np.argsort(-counts, kind="stable")
+        return cls(column, values.take(pa.array(order)), counts[order] / max(1, counts.sum()), factor)
+
+    def encode(self, array):
+        codes = index_in(array, self.values, self.column.name)
+        return list(divmod(codes, self.size)) if len(self.sizes) == 2 else [codes] * len(self.sizes), None
+
+    def counts(self, array):
+        held = np.bincount(index_in(array, self.values, self.column.name), minlength=len(self.values))
+        ordered = self.column.kind in NUMBERS
+        return held[pc.sort_indices(self.values).to_numpy()] if ordered else held
+
+    def decode(self, codes, within, n):
+        if not self.sizes:
+            return self.values.take(pa.array(np.zeros(n, np.int64)))
+        return self.values.take(pa.array(self.joined(codes)))
+
+    def joined(self, codes: Sequence[np.ndarray]) -> np.ndarray:
+        """Numbers of values, (n,), from codes of the one choice or the two."""
+        code = codes[0] * self.size + codes[1] if len(codes) == 2 else codes[0]
+        return np.where(code < len(self.values), code, code - self.size)          # the last stretch of m is not full
+
+    def arrays(self):
+        return {"values": self.values, "each": pa.array(self.each)}
+
+    @classmethod
+    def load(cls, column: Column, arrays: Mapping[str, pa.Array], factor: int) -> "Listed":
+        return cls(column, arrays["values"], arrays["each"].to_numpy(), factor)
+
+
+class Binned(Coding):
+    """Numbers in bins of about equal shares, and beside them values of their own: frequent ones, infinite ones, missing.
+
+    The place within a bin is by rank, not by length: 0.5 of the way is where half of the bin's values are below. So it is uniform
+    whatever the distribution, which is kept as the shares below `knots`. Numbers that have a step (whole numbers, decimals, days) are counted in
+    it. They come back exactly where two knots are less than a million steps apart, else to a millionth of that distance; numbers beyond
+    the range of the data become its ends.
+    """
+
+    def __init__(self, column: Column, exact: pa.Array, knots: np.ndarray, mass: np.ndarray, starts: np.ndarray, unit: int, shares: np.ndarray):
+        """exact: values of their own; knots (k + 1,), mass (k + 1,): the share of values below each; starts (bins + 1,): numbers of the knots
+        at which bins begin; unit: of the step, 0 for none."""
+        self.column, self.exact, self.knots, self.mass, self.starts, self.unit = column, exact, knots, mass, starts, unit
+        self.bins, self.sizes, self.shares = len(starts) - 1, (len(starts) - 1 + len(exact),), (shares,)
+
+    @classmethod
+    def fit(cls, column: Column, array: pa.Array, bins: int) -> "Binned | None":
+        """None where every value is frequent enough for a choice of its own: more so than a bin."""
+        plain = array.cast(PLAIN[column.kind])
+        counted = pc.value_counts(plain)
+        values, counts = counted.field("values"), counted.field("counts").to_numpy()
+        numbers, missing = values.fill_null(0).to_numpy(zero_copy_only=False), values.is_null().to_numpy(zero_copy_only=False)
+        own = missing | ~np.isfinite(numbers) | (counts > max(1, counts.sum() / bins))
+        if own.all():
+            return None
+        unit = step_of(column, numbers[~missing & np.isfinite(numbers)])
+        keys, weights = to_keys(numbers[~own], unit), counts[~own]
+        order = np.argsort(keys)
+        ordered = np.repeat(keys[order], weights[order])                                        # (m,) ascending, without those of their own
+        m = len(ordered)
+        amount = max(1, min(ceil(bins * m / counts.sum()), m // SHARED))
+        knots = np.unique(ordered[np.arange(k := max(1, min(amount * KNOTS, m // SHARED))) * m // k])
+        knots = knots[:-1] if len(knots) > 1 and not unit and knots[-1] == ordered[-1] else knots
+        end = ordered[-1] if not unit and ordered[-1] > knots[-1] else above(ordered[-1])
+        mass = np.append(np.searchsorted(ordered, knots) / m, 1.0)
+        starts = np.unique(np.searchsorted(mass[:-1], np.arange(amount) / amount - 1e-9))
+        starts = np.append(starts[starts < len(knots)], len(knots))
+        coding = cls(column, values.filter(pa.array(own)), np.append(knots, end), mass, starts, unit, np.zeros(len(starts) - 1 + own.sum()))
+        bins_of = coding._place(keys)[0]
+        held = np.bincount(bins_of, weights, minlength=coding.bins)
+        coding.shares = (np.concatenate([held, counts[own]]) / counts.sum(),)
+        return coding
+
+    def encode(self, array):
+        plain = array.cast(PLAIN[self.column.kind])
+        own = pc.index_in(plain, value_set=self.exact, skip_nulls=False)
+        is_own = own.is_valid().to_numpy(zero_copy_only=False)
+        numbers = plain.fill_null(0).to_numpy(zero_copy_only=False)
+        missing = plain.is_null().to_numpy(zero_copy_only=False)
+        if (strange := ~is_own & (missing | ~np.isfinite(numbers))).any():
+            what = "missing" if missing[strange][0] else numbers[strange][0]
+            raise UserError(f"column {self.column.name!r} has the value {what}, which it had not in the data that this was fitted to")
+        code, within = self._place(to_keys(np.where(is_own, 0, numbers), self.unit))
+        code = np.where(is_own, self.bins + own.fill_null(0).to_numpy(zero_copy_only=False), code)
+        return [code], np.where(is_own, 0.0, within)
+
+    def counts(self, array):
+        return np.bincount(self.encode(array)[0][0], minlength=self.sizes[0])
+
+    def _place(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(bin, place within it in [-1, 1]) of keys, (n,) each."""
+        knot = np.clip(np.searchsorted(self.knots, keys, "right") - 1, 0, len(self.knots) - 2)
+        low, high = self.knots[knot], self.knots[knot + 1]
+        keys = np.clip(keys, low, high)
+        part = np.clip((distance(keys, low) + (0.5 if self.unit else 0)) / distance(high, low), 0, 1)
+        rank = self.mass[knot] + part * (self.mass[knot + 1] - self.mass[knot])
+        code = np.searchsorted(self.starts, knot, "right") - 1
+        below, above = self.mass[self.starts[code]], self.mass[self.starts[code + 1]]
+        return code, np.clip((rank - below) / (above - below), 0, 1) * 2 - 1
+
+    def decode(self, codes, within, n):
+        code = np.minimum(codes[0], self.bins - 1)
+        below, above = self.mass[self.starts[code]], self.mass[self.starts[code + 1]]
+        rank = below + np.clip((within + 1) / 2, 0, 1) * (above - below)
+        knot = np.clip(np.searchsorted(self.mass, rank, "right") - 1, self.starts[code], self.starts[code + 1] - 1)
+        part = np.clip((rank - self.mass[knot]) / (self.mass[knot + 1] - self.mass[knot]), 0, 1)
+        numbers = to_numbers(along(self.knots[knot], self.knots[knot + 1], part, whole=bool(self.unit)), self.unit, self.column)
+        if not len(self.exact):
+            return pa.array(numbers).cast(CANONICAL[self.column.kind])
+        is_own, at = codes[0] >= self.bins, np.maximum(codes[0] - self.bins, 0)
+        own = self.exact.fill_null(0).to_numpy(zero_copy_only=False)[at]
+        missing = is_own & self.exact.is_null().to_numpy(zero_copy_only=False)[at]
+        return pa.array(np.where(is_own, own, numbers), mask=missing).cast(CANONICAL[self.column.kind])
+
+    def arrays(self):
+        return {
+            "exact": self.exact, "knots": pa.array(self.knots), "mass": pa.array(self.mass), "starts": pa.array(self.starts),
+            "unit": pa.array([self.unit]), "shares": pa.array(self.shares[0]),
+        }  # fmt: skip
+
+    @classmethod
+    def load(cls, column: Column, arrays: Mapping[str, pa.Array]) -> "Binned":
+        numbers = {name: array.to_numpy(zero_copy_only=False) for name, array in arrays.items() if name != "exact"}
+        return cls(column, arrays["exact"], numbers["knots"], numbers["mass"], numbers["starts"], int(numbers["unit"][0]), numbers["shares"])
+
+
+class Derived(Coding):
+    """A column that another one tells: every value of that one comes with one value of this one. It needs no choice, and no generated row can
+    have a combination that the data never have."""
+
+    sizes, shares = (), ()
+
+    def __init__(self, column: Column, listed: Listed, parent: Listed, told: np.ndarray):
+        """listed: the column's own values; told (values of the parent,): the code of this column for every code of the parent."""
+        self.column, self.listed, self.parent, self.told = column, listed, parent, told
+
+    def encode(self, array):
+        raise TypeError("a derived column has no codes of its own")
+
+    def check(self, array: pa.Array, parents: np.ndarray) -> None:
+        """UserError where a value is not the one that the parent's code (n,) tells."""
+        codes = index_in(array, self.listed.values, self.column.name)
+        if (wrong := codes != self.told[parents]).any():
+            row = np.flatnonzero(wrong)[0]
+            pair = f"{self.column.name}={array[int(row)]} with {self.parent.column.name}={self.parent.values[int(parents[row])]}"
+            raise UserError(f"row {row + 1} has {pair}, which never come together in the data that this was fitted to: leave such rows out")
+
+    def counts(self, array):
+        return self.listed.counts(array)
+
+    def decode(self, codes, within, n):
+        """`codes` are those of the parent."""
+        return self.listed.values.take(pa.array(self.told[self.parent.joined(codes)]))
+
+    def arrays(self):
+        return self.listed.arrays() | {"told": pa.array(self.told)}
+
+
+def told_by(parent: np.ndarray, child: np.ndarray, sizes: tuple[int, int]) -> np.ndarray | None:
+    """The child's code for every code of the parent, (sizes[0],), where codes (n,) leave no doubt: one that is always the same, and that would have
+    differed `CHANCES` times at least if the two columns were unrelated. None otherwise."""
+    rest = 1 - np.bincount(child, minlength=sizes[1]).max() / len(child)
+    if (len(child) - sizes[0]) * rest < CHANCES:
+        return None
+    told = np.zeros(sizes[0], np.int64)
+    for some in (slice(PROBED), slice(None)):
+        told[parent[some]] = child[some]
+        if (told[parent[some]] != child[some]).any():
+            return None
+    return told
+
+
+def fit_coding(column: Column, array: pa.Array, *, bins: int, few: int, factor: int) -> Coding:
+    """Bins for numbers and dates of more than `few` different values, and of those that hardly come twice; else a list."""
+    if column.kind in NUMBERS:
+        different = pc.count_distinct(array, mode="all").as_py()
+        if (different > few or 2 * different > len(array)) and (coding := Binned.fit(column, array, bins)) is not None:
+            return coding
+    return Listed.fit(column, array, factor)
+
+
+def load_coding(column: Column, arrays: Mapping[str, pa.Array], factor: int) -> Coding:
+    """One that stands by itself; of a derived column its own list."""
+    return Binned.load(column, arrays) if "knots" in arrays else Listed.load(column, arrays, factor)
+
+
+# ---- numbers and their steps
+
+
+def step_of(column: Column, numbers: np.ndarray) -> int:
+    """1 for whole numbers, 10^decimals for decimals, the microseconds of the longest step that all dates keep to; 0 for real numbers."""
+    if column.kind == "integer":
+        return 1
+    if column.kind == "date":
+        return next(step for step in STEPS if not (numbers % step).any())
+    exact = column.decimals is not None and np.abs(numbers).max(initial=0) * 10.0**column.decimals < 2**53
+    return 10**column.decimals if exact else 0
+
+
+def to_keys(numbers: np.ndarray, unit: int) -> np.ndarray:
+    """Numbers counted in their step, int64, or as they are."""
+    if not unit:
+        return numbers
+    return np.rint(numbers * float(unit)).astype(np.int64) if numbers.dtype == np.float64 else numbers // unit
+
+
+def to_numbers(keys: np.ndarray, unit: int, column: Column) -> np.ndarray:
+    if not unit:
+        return keys
+    return keys / unit if column.kind == "real" else keys * unit
+
+
+def above(key: np.generic) -> np.generic:
+    """The next key."""
+    if key.dtype == np.float64:
+        return np.nextafter(key, np.inf)
+    return min(key, np.iinfo(np.int64).max - 1) + np.int64(1)
+
+
+def distance(high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """high - low >= 0 as float64; of int64 without overflow, exact below 2^53."""
+    return high - low if high.dtype == np.float64 else (high.view(np.uint64) - low.view(np.uint64)).astype(np.float64)
+
+
+def along(low: np.ndarray, high: np.ndarray, part: np.ndarray, whole: bool) -> np.ndarray:
+    """A part of the way from low to high, in whole steps below high where keys are whole."""
+    length = distance(high, low)
+    if not whole:
+        return low + part * length
+    steps = np.clip(np.floor(part * length), 0, np.maximum(length - 1, 0)).astype(np.uint64)
+    return (low.view(np.uint64) + steps).view(np.int64)
+
+
+def index_in(array: pa.Array, values: pa.Array, name: str) -> np.ndarray:
+    """Where each of n values stands among `values`, (n,) int64; UserError that names one that does not."""
+    found = pc.index_in(array.cast(values.type), value_set=values, skip_nulls=False)
+    if found.null_count:
+        stranger = array.filter(found.is_null())[0].as_py()
+        what = "missing values" if stranger is None else f"the value {str(stranger)!r}"
+        raise UserError(f"column {name!r} has {what}, which it had not in the data that this was fitted to: leave such rows out")
+    return found.to_numpy(zero_copy_only=False).astype(np.int64)

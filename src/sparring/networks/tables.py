@@ -1,0 +1,106 @@
+"""Networks of rows: perceptrons whose first layer is a sum of embeddings, one of every choice, and whose last says how a row is distributed.
+
+The spaces are those of tables (`modalities.spaces.TableSpace`). The generator's residual layers: Xu et al. 2019 (CTGAN),
+https://arxiv.org/abs/1907.00503.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from sparring.base.space import Space
+from sparring.layers.conditioning import Embedding
+from sparring.networks import settings
+
+
+def embeddings(space: Space, width: int) -> nn.Linear:
+    """(n, *shape) -> (n, width). A real row picks one row of the table for every choice, a soft row a weighted sum: one formula for both. It
+    begins with the scale of a layer of as many inputs as there are choices and values, since no more than these are not 0."""
+    table = nn.Linear(space.numbers, width)
+    bound = len(space.spans) ** -0.5
+    with torch.no_grad():
+        table.weight.uniform_(-bound, bound)
+    return table
+
+
+def distribution(space: Space, inputs: int) -> nn.Linear:
+    """(n, inputs) -> (n, choices + 2 values), as `games.tables.Rows` reads it. It begins with the shares that the data have, and with
+    values anywhere in a bin."""
+    out = nn.Linear(inputs, space.numbers + len(space.values))
+    with torch.no_grad():
+        out.weight.mul_(0.1)
+        out.bias.zero_()
+        for span in space.choices:
+            if span.shares:
+                out.bias[span.start :][: span.size] = torch.tensor(span.shares).clamp_min(1e-6).log()
+        out.bias[space.numbers :] = WIDE
+    return out
+
+
+WIDE = 1.5
+"""log scale of a logistic distribution that is nearly uniform on [-1, 1]"""
+
+
+class Encoder(nn.Module):
+    """(n, *shape) -> (n, outputs)."""
+
+    def __init__(self, settings: settings.TableEncoder, *, space: Space, outputs: int):
+        super().__init__()
+        layers = [layer for _ in range(settings.depth - 1) for layer in (nn.Linear(settings.width, settings.width), nn.SiLU())]
+        self.layers = nn.Sequential(embeddings(space, settings.width), nn.SiLU(), *layers, nn.Linear(settings.width, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).float()
+
+
+class Discriminator(nn.Module):
+    """(n, *shape) -> logits (n,); what it is told is one more embedding in the sum."""
+
+    def __init__(self, settings: settings.TableDiscriminator, *, space: Space, labels: int = 0):
+        super().__init__()
+        self.told = Embedding(labels, settings.width, std=len(space.spans) ** -0.5) if labels else None
+        self.first = embeddings(space, settings.width)
+        layers = [layer for _ in range(settings.depth - 1) for layer in (nn.Linear(settings.width, settings.width), nn.LeakyReLU(0.2))]
+        self.layers = nn.Sequential(nn.LeakyReLU(0.2), *layers, nn.Linear(settings.width, 1))
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        first = self.first(x)
+        if self.told is not None and label is not None:
+            first = first + self.told(label)
+        return self.layers(first).squeeze(1).float()
+
+
+class Perceptron(nn.Module):
+    """(n, noise) -> (n, choices + 2 values)."""
+
+    def __init__(self, settings: settings.RowPerceptron, *, space: Space, noise: int, labels: int = 0):
+        super().__init__()
+        self.told = Embedding(labels, settings.width, std=0.5) if labels else None
+        self.first = nn.Linear(noise, settings.width)
+        layers = [layer for _ in range(settings.depth - 1) for layer in (nn.Linear(settings.width, settings.width), nn.SiLU())]
+        self.layers = nn.Sequential(nn.SiLU(), *layers, distribution(space, settings.width))
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        first = self.first(z)
+        if self.told is not None and label is not None:
+            first = first + self.told(label)
+        return self.layers(first)
+
+
+class Residual(nn.Module):
+    """(n, noise) -> (n, choices + 2 values): every layer sees all that came before it (Xu et al. 2019, section 4.4)."""
+
+    def __init__(self, settings: settings.RowResidual, *, space: Space, noise: int, labels: int = 0):
+        super().__init__()
+        self.told = Embedding(labels, settings.told) if labels else None
+        inputs = noise + (settings.told if labels else 0)
+        widths = [inputs + i * settings.width for i in range(settings.depth + 1)]
+        self.layers = nn.ModuleList(nn.Linear(width, settings.width) for width in widths[:-1])
+        self.norms = nn.ModuleList(nn.BatchNorm1d(settings.width) if settings.norm == "batch" else nn.Identity() for _ in widths[:-1])
+        self.out = distribution(space, widths[-1])
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        if self.told is not None:
+            z = torch.cat([z, self.told(label)], 1)
+        for layer, norm in zip(self.layers, self.norms):
+            z = torch.cat([torch.relu(norm(layer(z))), z], 1)                       # (n, inputs + width) and so on
+        return self.out(z)
