@@ -187,7 +187,8 @@ def projected(facts: Facts) -> Configuration:
     # A frozen network can be deceived by patterns that no eye sees: without augmentation the Frechet distance was 14 instead of 1.
     augmentation = DiffAugment(colour=facts.space.shape[0] >= 3, flips=facts.mirrors)
     # On CIFAR-10 with labels the published hinge loss ended with one picture a label (recall 0). Relativistic pairs, a penalty on the slope in the
-    # features, and a discriminator as quick as this keep the variety: recall 0.17, 0.24, 0.51 after 1,000 rounds.
+    # features, and a discriminator as quick as this keep the variety: recall 0.17, 0.24, 0.51 after 1,000 rounds (Frechet distance 0.85). Long runs
+    # find patterns that the frozen network does not see: 0.50 after 4,400 rounds, then 0.86 after 7,000, with a fine grid to be seen.
     adam = lambda lr: Adam(lr=cosine(lr, lr / 10), beta1=0.0, beta2=constant(0.99))
     game = ProjectedGAN(
         noise=128, objective="relativistic", penalty=Penalty(gamma=constant(50.0), every=2), side=side, mixing=16 if small else 32,
