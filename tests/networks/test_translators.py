@@ -16,6 +16,7 @@ SMALL = {
     "unet of one level": (UNetTranslator(width=4, levels=1), 1),
     "residual": (ResidualTranslator(width=8, blocks=2), 1),
     "residual, dilated": (ResidualTranslator(width=8, blocks=3, dilations=(1, 3)), 1),
+    "residual, patches": (ResidualTranslator(width=8, blocks=2, dilations=(1, 2), patch=4), 1),
     "residual x2": (ResidualTranslator(width=8, blocks=2), 2),
     "residual x4": (ResidualTranslator(width=8, blocks=1), 4),
 }

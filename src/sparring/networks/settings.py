@@ -273,6 +273,8 @@ class ResidualTranslator(Translator):
     """residual blocks, before the picture is enlarged"""
     dilations: tuple[Annotated[int, Field(gt=0)], ...] = Field((1,), min_length=1)
     """pixels between the taps of a block's convolutions, which blocks take in turn; [1, 2, 4, 8] looks far, as filling holes needs"""
+    patch: int = Field(1, gt=0)
+    """side of the blocks of pixels that are a place of the blocks' maps: 4 makes it a sixteenth as many, each of which sees four times as far"""
 
 
 class Critic(Component):

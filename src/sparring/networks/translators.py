@@ -215,15 +215,16 @@ class Residual(Translator):
         super().__init__()
         if scale not in (1, 2, 4):
             raise UserError(f"the translator residual makes pictures 1, 2 or 4 times as large, not {scale}")
-        self.scale, self.repeats = scale, max(0, outputs - inputs)
-        self.outputs, width, doublings = outputs, settings.width, {1: 0, 2: 1, 4: 2}[scale]
+        self.scale, self.repeats, patch = scale, max(0, outputs - inputs), settings.patch
+        self.outputs, width, doublings, self.multiple = outputs, settings.width, {1: 0, 2: 1, 4: 2}[scale], patch
         dilations = list(islice(cycle(settings.dilations), settings.blocks))
-        self.first = nn.Conv2d(inputs, width, 3, padding=1)
+        self.first = nn.Conv2d(inputs * patch**2, width, 3, padding=1)
         self.blocks = nn.Sequential(*(PlainBlock(width, dilation) for dilation in dilations))
         self.up = nn.Sequential(*(m for _ in range(doublings) for m in (nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2))))
-        self.last = nn.Conv2d(width, outputs, 3, padding=1)
+        self.last = nn.Conv2d(width, outputs * patch**2, 3, padding=1)
         _zero(self.last)
-        self.steps = [flat(1), *(flat(2 * dilation) for dilation in dilations), *[flat(1), DOUBLE] * doublings, flat(1)]
+        within = flat(1), *(flat(2 * dilation) for dilation in dilations), *[flat(1), DOUBLE] * doublings, flat(1)
+        self.steps = [(patch, 0, patch - 1), *within, (1 / patch, 0, 0)]
 
     def skip(self, x: Tensor) -> Tensor:
         """The first channels, the last one repeated where there are too few: (n, outputs, scale * h, scale * w)."""
@@ -236,8 +237,10 @@ class Residual(Translator):
         return F.interpolate(x, size, mode="bicubic")                               # looks 2 pixels far, as a block does at least
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.blocks(self.first(x))                                              # (n, c, h, w)
-        y = self.skip(x) + self.last(self.up(h)).to(x.dtype)                        # (n, outputs, scale * h, scale * w)
+        places = F.pixel_unshuffle(padded(x, self.multiple), self.multiple) if self.multiple > 1 else x
+        h = self.last(self.up(self.blocks(self.first(places)))).to(x.dtype)         # (n, outputs * patch^2, scale * h / patch, scale * w / patch)
+        h = F.pixel_shuffle(h, self.multiple) if self.multiple > 1 else h
+        y = self.skip(x) + h[..., : self.scale * x.shape[2], : self.scale * x.shape[3]]       # (n, outputs, scale * h, scale * w)
         return y if self.training else y.clamp(-1, 1)
 
 
