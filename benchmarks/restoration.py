@@ -6,7 +6,7 @@
 DATA is a folder of pictures, or CIFAR-10 as the .npz that benchmarks.cifar reads. Three rows on the test part: the trivial answer (bicubic
 enlargement, mean of the known pixels, the damaged picture itself, grey), the network after pixels alone (--pixels_alone 1), and the recipe.
 --biharmonic adds scikit-image's biharmonic inpainting (pip install scikit-image). Perceptual distance and FD look through a network trained
-on these pictures.
+on these pictures. Of holes, whose surroundings are the same in every answer, the squares around them are also judged alone.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 import sparring
 from benchmarks.cifar import unpack
@@ -49,18 +50,65 @@ def rows_of(run: Run, n: int) -> tuple[dict, dict, Judge]:
     return pick("value"), pick("baseline") | {"floor": pick("floor")}, judge
 
 
-def biharmonic(run: Run, judge: Judge, n: int) -> dict:
-    """The holes of the test part filled by scikit-image."""
+def holes(made: dict) -> torch.Tensor:
+    """(n, h, w): where pixels were missing."""
+    return (made["x"] != made["target"]).any(1) | (made["trivial"] != made["target"]).any(1)
+
+
+def biharmonic(made: dict) -> torch.Tensor:
+    """The holes filled by scikit-image, (n, c, h, w) uint8."""
     from skimage.restoration import inpaint_biharmonic
 
-    made = answers(run.data, run.game, "test", n, seed=1)
-    holes = (made["x"] != made["target"]).any(1) | (made["trivial"] != made["target"]).any(1)          # (n, h, w)
     known = made["target"].permute(0, 2, 3, 1).numpy()
-    filled = [inpaint_biharmonic(picture / 255, hole, channel_axis=2) for picture, hole in zip(known, holes.numpy())]
-    x = torch.from_numpy((np.stack(filled).clip(0, 1) * 255).round().astype(np.uint8)).permute(0, 3, 1, 2).contiguous()
-    document = judge.judge({"x": x})["metrics"]
+    filled = [inpaint_biharmonic(picture / 255, hole, channel_axis=2) for picture, hole in zip(known, holes(made).numpy())]
+    return torch.from_numpy((np.stack(filled).clip(0, 1) * 255).round().astype(np.uint8)).permute(0, 3, 1, 2).contiguous()
+
+
+def boxes(missing: torch.Tensor) -> list[tuple[int, int, int, int] | None]:
+    """(top, bottom, left, right) of the square around each picture's hole, (n, h, w) -> n; None where it is under 8 pixels."""
+    found = []
+    for hole in missing:
+        rows, columns = (torch.nonzero(hole.any(axis)).flatten() for axis in (1, 0))
+        if not len(rows) or max(rows[-1] - rows[0], columns[-1] - columns[0]) < 8:
+            found.append(None)
+            continue
+        side = int(max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1
+        place = lambda at, whole: int(min(max(0, (at[0] + at[-1] + 1 - side) // 2), whole - side))
+        top, left = place(rows, hole.shape[0]), place(columns, hole.shape[1])
+        found.append((top, top + side, left, left + side))
+    return found
+
+
+def cut(x: torch.Tensor, where: list) -> torch.Tensor:
+    """The boxes of pictures (n, c, h, w) uint8, each at the size of the pictures; without those that have none."""
+    parts = [(picture[:, a:b, c:d], picture.shape[1:]) for picture, box in zip(x, where) if box for a, b, c, d in [box]]
+    sized = [F.interpolate(part[None].float(), tuple(size), mode="bilinear", align_corners=False) for part, size in parts]
+    return torch.cat(sized).round().clamp(0, 255).to(torch.uint8)
+
+
+def inside(run: Run, judge: Judge, made: dict, more: dict) -> dict:
+    """Of the squares around the holes, enlarged to whole pictures: perceptual distance to the same square of the true picture, and FD and KID beside
+    the same squares of training pictures; of the recipe, the trivial answer, others (`more`), and the true pictures."""
+    where = boxes(holes(made))
+    training = run.data.part("train")["x"]
+    rows = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))[: len(where)]
+    reference, target = cut(training[rows], where), cut(made["target"], where)
+    squares = {name: cut(x, where) for name, x in {"recipe": made["x"], "trivial": made["trivial"], **more}.items()}
+    near = Judge(run.codec, {"x": reference}, {"x": target}, judge.extractors, names=("fd", "kid"), trivial={"x": squares["trivial"]})
+    found = {"squares": len(target)}
+    for name, x in squares.items():
+        some = {"x": x, "target": target, "trivial": squares["trivial"]}
+        distances = paired.measure(["perceptual"], some, run.codec.expand, judge.extractors["own"])
+        metrics = near.judge({"x": x})["metrics"]
+        found[name] = {k: round(m["value"], 4) for k, m in (distances | metrics).items()}
+        found["true pictures"] = {k: round(m["floor"], 4) for k, m in metrics.items()}
+    return found
+
+
+def beside(run: Run, judge: Judge, made: dict, x: torch.Tensor) -> dict:
+    """A row of other answers to the same pictures."""
     near = paired.measure(["psnr", "ssim", "perceptual"], made | {"x": x}, run.codec.expand, judge.extractors["own"])
-    return {name: round(m["value"], 4) for name, m in {**near, **document}.items() if name in METRICS}
+    return {name: round(m["value"], 4) for name, m in {**near, **judge.judge({"x": x})["metrics"]}.items() if name in METRICS}
 
 
 def main() -> None:
@@ -88,10 +136,14 @@ def main() -> None:
             rows[name] = row | facts
             sheets.append(grid(*triples(run.codec, answers(run.data, run.game, "test", SHOWN, seed=2))))
             print(name, rows[name], flush=True)
+        made, more, within = answers(run.data, run.game, "test", options.n, seed=1), {}, {}
         if options.biharmonic:
-            rows["biharmonic"] = biharmonic(run, judge, options.n)
+            more["biharmonic"] = biharmonic(made)
+            rows["biharmonic"] = beside(run, judge, made, more["biharmonic"])
+        if run.game.masked:
+            within = {"inside the hole": inside(run, judge, made, more)}
         protocol = {"n": options.n, "tile": list(run.codec.space.shape), "extractor": judge.extractors["own"].name}
-    write_result(out, {"recipe": options.recipe, "data": options.data.name, "set": options.set, "protocol": protocol, "rows": rows})
+    write_result(out, {"recipe": options.recipe, "data": options.data.name, "set": options.set, "protocol": protocol, "rows": rows, **within})
     Image.fromarray(np.concatenate(sheets, 1)).save(Path(out).with_suffix(".png"), optimize=True)
 
 

@@ -201,7 +201,7 @@ def test_residual_is_exported_for_every_size(scale):
             assert torch.allclose(program.module()(x), network(x), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["resnet", "unet"])
+@pytest.mark.parametrize("name", ["resnet", "unet", "residual, patches"])
 def test_the_others_are_exported_for_multiples(name):
     network = SMALL[name][0].build(inputs=3, outputs=3, scale=1).eval()
     step = network.multiple
