@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "train": "sparring.service",
+    "fit": "sparring.service",
     "resume": "sparring.service",
     "load": "sparring.service:load_run",
     "inspect": "sparring.service",

@@ -127,6 +127,32 @@ def train(
     return carry_out(planned, minutes=minutes, began=began, from_run=from_run, display=display)
 
 
+def fit(
+    frame: Any,
+    recipe: str = "table-gan",
+    *,
+    target: str | None = None,
+    seed: int = 0,
+    minutes: float | None = None,
+    rounds: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    run: str | Path | None = None,
+    display: "Display | None" = None,
+) -> "Run":
+    """Trains a recipe of tables on a frame (pandas, polars, a pyarrow.Table, or a dict of arrays) and returns the finished run.
+
+    The columns that are modelled are kept in the run folder as data.parquet, so that the run can be resumed and measured: who has the folder
+    has the data. target: the column that `tstr` and `augmented` predict when it is measured. The rest as for `train`.
+    """
+    began = time.perf_counter()
+    if rounds is not None and minutes is not None:
+        raise UserError("give rounds or minutes, not both")
+    check_length(rounds, minutes)
+    told = {} if target is None else {"encoding.target": target}
+    planned = plan(recipe, frame, run=run, rounds=rounds, seed=seed, settings=told | dict(settings or {}))
+    return carry_out(planned, minutes=minutes, began=began, display=display)
+
+
 def resume(
     path: str | Path, *, rounds: int | None = None, minutes: float | None = None, display: "Display | None" = None
 ) -> "Run":
@@ -237,7 +263,9 @@ def score(path: str | Path, items: str) -> list[dict[str, Any]]:
     return [{"item": str(n), "real": round(float(p), 6)} for n, p in zip(names, run.score_compact(x, labels))]
 
 
-def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None) -> dict[str, Any]:
+def measure_samples(
+    samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None, target: str | None = None
+) -> dict[str, Any]:
     """Judges a file or folder of samples (of any program) against data, by the same protocol as a run."""
     from sparring.modalities.kinds import fit
     from sparring.modalities.open import open_named
@@ -252,7 +280,7 @@ def measure_samples(samples: str, data: str, *, metrics: Iterable[str] = (), n: 
         raise UserError(f"{samples} holds {made.kind}, {data} holds {source.kind}: they cannot be compared")
     codec = fit(source, Encoding.named(source.kind)())
     held = prepare(full, source, codec, Split())
-    judge = judge_for(held, "test", names=metrics, n=n, inception=inception)
+    judge = judge_for(held, "test", names=metrics, n=n, inception=inception, target=target)
     if judge is None:
         raise UserError(f"{data} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more data")
     return {"run": None, "samples": made_full, "data": full, **judge_source(judge, codec, made)}

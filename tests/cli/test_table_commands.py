@@ -134,3 +134,42 @@ def test_other_data_are_refused(call, trained, people, data):
     assert "takes tables" in call("train", "table-vae", "--data", data / "pictures").complaint
     out = call("measure", run, "--data", data / "points.csv").complaint
     assert "column" in out
+
+
+def test_conditions(call, trained):
+    _, run = trained
+    done = call("sample", run, "-n", 1100, "--where", "town=Köln, am Rhein", "--where", "age>=60", "--out", "asked.csv")
+    assert done.code == 0 and done.err.startswith("acceptance ") and done.err.count("\n") == 1
+    rows = read("asked.csv")
+    assert len(rows) == 1100 and {row["town"] for row in rows} == {"Köln, am Rhein"} and min(int(row["age"]) for row in rows) >= 60
+    assert {row["member"] for row in rows} == {"yes"}                          # age tells it
+    assert "did you mean 'Aalen'" in call("sample", run, "--where", "town=Alen").complaint
+    assert "leave those out" in call("sample", run, "--where", "town=Ulm", "--truncation", "0.5").complaint
+
+
+def test_targets(call, trained, people, points_run):
+    _, run = trained
+    measured = json.loads(call("measure", run, "--metrics", "tstr", "--target", "member", "--json").out)
+    assert measured["metrics"].keys() == {"tstr"}
+    assert "did you mean 'member'" in call("measure", run, "--metrics", "tstr", "--target", "membre").complaint
+    assert "leave --target out" in call("measure", points_run, "--target", "x").complaint
+    assert call("sample", run, "-n", 200, "--out", "rows.csv").code == 0
+    beside = call("measure", "rows.csv", "--data", people, "--metrics", "tstr,shapes", "--target", "member", "--json")
+    assert json.loads(beside.out)["metrics"].keys() == {"tstr", "shapes"}
+
+
+def test_a_file_of_conditions(call, trained, tmp_path, points_run):
+    _, run = trained
+    (tmp_path / "asked.csv").write_text("town,age,n\nUlm,>=50,30\nAalen,,20\n!=Ulm,40,\nUlm,>=50,5\n", encoding="utf-8")
+    done = call("sample", run, "-n", 7, "--conditions", "asked.csv", "--where", "age>20", "--out", "rows.csv")
+    assert done.code == 0 and done.err.count("acceptance") == 3
+    rows = read("rows.csv")
+    assert len(rows) == 62 and all(int(row["age"]) > 20 for row in rows)
+    assert all(row["town"] == "Ulm" and int(row["age"]) >= 50 for row in rows[:35])
+    assert all(row["town"] == "Aalen" for row in rows[35:55]) and all(row["town"] != "Ulm" and row["age"] == "40" for row in rows[55:])
+    wrong = {"town,n\nUlm,0\n": "line 2: n is how many", "town\n": "no line", "twon\nUlm\n": "did you mean 'town'", "age,town\n1\n": "cells"}
+    for text, said in wrong.items():
+        (tmp_path / "asked.csv").write_text(text)
+        assert said in call("sample", run, "--conditions", "asked.csv").complaint
+    assert "nothing there" in call("sample", run, "--conditions", "nothing there").complaint
+    assert "leave it out" in call("sample", points_run, "--conditions", "asked.csv").complaint

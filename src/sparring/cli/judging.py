@@ -12,6 +12,7 @@ def add_measure(parser):
     parser.add_argument("--metrics", default="", help="names, with commas between (`sparring list metrics`)")
     parser.add_argument("-n", type=int, help="items judged (default 1,500; 2,500 points)")
     parser.add_argument("--inception", metavar="FILE", help="the published Inception weights, for fid")
+    parser.add_argument("--target", metavar="COLUMN", help="of a table, the column that others predict, for tstr and augmented")
     json_flag(parser)
 
 
@@ -24,11 +25,15 @@ def measure(options):
     if options.n is not None and options.n < 10:
         raise UserError("-n must be at least 10")
     if (Path(options.what) / "recipe.json").exists():
-        document = service.load_run(options.what).measure(options.data, metrics=names, n=options.n, inception=options.inception)
+        document = service.load_run(options.what).measure(
+            options.data, metrics=names, n=options.n, inception=options.inception, target=options.target
+        )
     elif options.data is None:
         raise UserError(f"{options.what} is no run folder: to judge samples say what they should look like, with --data")
     else:
-        document = service.measure_samples(options.what, options.data, metrics=names, n=options.n, inception=options.inception)
+        document = service.measure_samples(
+            options.what, options.data, metrics=names, n=options.n, inception=options.inception, target=options.target
+        )
 
     emit(options, document, measure_lines)
 

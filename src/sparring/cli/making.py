@@ -1,6 +1,7 @@
 """Commands that a run is for: sample, explore, score."""
 
-from collections.abc import Sequence
+import itertools
+import sys
 from pathlib import Path
 
 from sparring.base.errors import UserError
@@ -13,7 +14,9 @@ def add_sample(parser):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", metavar="A-B", help="one sample of each seed instead")
     parser.add_argument("--label", help="what to make, for runs with labels (default: labels take turns); tags with commas between")
-    parser.add_argument("--where", metavar="NAME=VALUE", action="append", default=[], help="an attribute, for runs with attributes; may be repeated")
+    parser.add_argument("--where", metavar="NAME=VALUE", action="append", default=[],
+                        help="an attribute; or what every row of a table obeys, with = != < <= > >=; may be repeated")  # fmt: skip
+    parser.add_argument("--conditions", type=Path, metavar="FILE", help="of tables: a CSV file of conditions, a kind of rows a line, how many as n")
     parser.add_argument("--truncation", type=float, help="less variety, better items: psi of styles (0.7), or the largest number of the noise (1.5)")
     parser.add_argument("--out", type=Path, help="a folder, or a file by its suffix (default: samples/ in the run folder)")
     parser.add_argument("--grid", action="store_true", help="one picture of all samples")
@@ -23,16 +26,26 @@ def sample(options):
     from sparring.service import load_run
 
     run = load_run(options.run)
-    asked = {"label": options.label, "where": _where(options.where), "truncation": options.truncation}
+    asked = {"label": options.label, "where": tuple(options.where), "truncation": options.truncation}
     out = options.out or run.path / "samples" / ("grid.png" if options.grid else run.codec.file_name)
     if run.codec.part and not options.seeds and not options.grid:
-        run.codec.write_parts(run.parts(options.n, seed=options.seed, **asked), out)
+        wanted = {asked["where"]: options.n}
+        if options.conditions:
+            wanted = {(*asked["where"], *some): n for some, n in run.codec.asked_by(options.conditions, options.n).items()}
+        for where in filter(None, wanted):
+            run.asking(where)                                                # what is wrong with any is said before the first is made
+        parts = (run.parts(n, seed=options.seed, **asked | {"where": where}) for where, n in wanted.items())
+        run.codec.write_parts(itertools.chain.from_iterable(parts), out)
+        for where in filter(None, wanted):
+            print(run.asking(where), file=sys.stderr)
         print(out)
         return
+    if options.conditions:
+        raise UserError("--conditions are for many rows of a table: leave it out, or --seeds and --grid")
     if options.seeds:
-        items = run.codec.joined([run.sample(1, seed=seed, **asked) for seed in _range(options.seeds, "--seeds")])
+        items = run.codec.joined([run.items(1, seed=seed, **asked) for seed in _range(options.seeds, "--seeds")])
     else:
-        items = run.sample(options.n, seed=options.seed, **asked)
+        items = run.items(options.n, seed=options.seed, **asked)
     labels = None if options.seeds and options.label is None else run.label_numbers(len(items), options.label, options.seed)
     if options.grid:
         if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
@@ -50,20 +63,6 @@ def _range(text: str, flag: str) -> range:
     if not (first.isdigit() and (last or first).isdigit() and int(last or first) >= int(first)):
         raise UserError(f"{flag} is a range like 0-9, not {text!r}")
     return range(int(first), int(last or first) + 1)
-
-
-def _where(pairs: Sequence[str]) -> dict[str, float]:
-    """NAME=VALUE pairs."""
-    found = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        try:
-            found[name.strip()] = float(value)
-        except ValueError:
-            raise UserError(f"--where is NAME=VALUE with a number, not {pair!r}") from None
-        if not equals:
-            raise UserError(f"--where is NAME=VALUE with a number, not {pair!r}")
-    return found
 
 
 def add_explore(parser):

@@ -1,5 +1,7 @@
 """Games of rows of tables: what a row's distribution is, an autoencoder and an adversarial game on it."""
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -126,7 +128,20 @@ def uniform(normal: Tensor) -> Tensor:
     return torch.special.ndtr(normal.double()).clamp(EDGE, 1 - EDGE).float()
 
 
-class TableVAE(Game, Generates, Encodes, Reconstructs):
+class Foretells(Generates):
+    """Makes rows in two steps: what noise (and perhaps a choice that is asked for) says of a row, and the draw from that. What it says is a
+    product over choices and values (`Rows`), so that some can be fixed and the others drawn."""
+
+    rows: Rows
+    told: int = 0
+    """possibilities of all choices, where `label` may be the place of one among them"""
+
+    @abstractmethod
+    def foretell(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        """(n, choices + 2 values) of noise (n, *noise_shape); what noise says beyond that is of the draw."""
+
+
+class TableVAE(Game, Foretells, Encodes, Reconstructs):
     """log p(row) >= E_q(z|row) log p(row | z) - KL(q(z | row) || p(z)),  q = N(mean(row), deviation(row)^2), p(z) = N(0, 1)
 
     (Kingma & Welling 2013, https://arxiv.org/abs/1312.6114, Eq. 3; for tables: Xu et al. 2019, https://arxiv.org/abs/1907.00503, section 4.5).
@@ -167,15 +182,17 @@ class TableVAE(Game, Generates, Encodes, Reconstructs):
         rest = mean.new_zeros(len(x), self.rows.draws)
         return torch.cat([mean, rest], 1), torch.cat([deviation, rest + 1], 1)
 
+    def foretell(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.average(noise[:, : self.settings.latent])
+
     def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
-        z, normal = noise.split([self.settings.latent, self.rows.draws], 1)
-        return self.rows.sample(self.average(z), uniform(normal))
+        return self.rows.sample(self.foretell(noise), uniform(noise[:, self.settings.latent :]))
 
     def reconstruct(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         return self.rows.mean(self.average(self.posterior(x)[0]))
 
 
-class TableGAN(GAN):
+class TableGAN(GAN, Foretells):
     """min_D max_G  E f(D(fake | c) - D(row | c)),  f = softplus                                        (Huang et al. 2024, Eq. 2)
 
     c is one choice of the row, of a column drawn evenly, so that categories come up as often as in the data ("training by sampling", Xu et al.
@@ -234,11 +251,13 @@ class TableGAN(GAN):
         terms = {"adversarial": self.objective.generator(self.judge(self.drawn(out), y), lambda: self.judge(batch["x"], y))}
         return terms | ({"condition": self.rows.choice_nll(out, y).mean()} if self.told else {})
 
-    def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+    def foretell(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         """`label` (n,): the place of a choice among all possibilities, which the rows shall have; None for rows as they come."""
-        z, normal, which = noise.split([self.settings.noise, self.rows.draws, 2], 1)
-        y = self.some_choices(uniform(which)) if label is None else label
-        return self.rows.sample(self.average(z, self.condition(y)), uniform(normal))
+        y = self.some_choices(uniform(noise[:, -2:])) if label is None else label
+        return self.average(noise[:, : self.settings.noise], self.condition(y))
+
+    def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.rows.sample(self.foretell(noise, label), uniform(noise[:, self.settings.noise : -2]))
 
     def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Without a label the mean over the choices that the row has."""

@@ -5,6 +5,8 @@ import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from sparring.modalities.source import Source
 
 PICTURE_KEYS = ("x", "images", "arr_0")
 LABEL_KEYS = ("y", "labels")
+FRAME = "frame"
+"""what data are called that lie in no file"""
 PAIR, HALVES = "::", "halves"
 TABLES = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
 
@@ -37,7 +41,7 @@ def open_data(text: str, kinds: Sequence[str] = ()) -> Source:
         raise UserError(f"there is no data at {text}: give a folder, a .zip, .npz, .npy, .csv or .parquet, or the name of a built-in{known}")
     kind = path.suffix.lower()
     if path.is_file() and (path.name.lower().endswith(TABLES) or (kind == ".csv" and _is_table(path, kinds))):
-        return _open_table(path)
+        return _table_code().open_table(path)
     if kind == ".csv":
         from sparring.modalities.points import open_points
 
@@ -58,6 +62,13 @@ def open_named(text: str, kinds: Sequence[str] = ()) -> tuple[str, Source]:
     source = open_data(text, kinds)
     sides = _sides(text)
     return PAIR.join(map(_full_name, sides)) if sides else _full_name(text), source
+
+
+def opened(data: Any, kinds: Sequence[str] = ()) -> tuple[str, Source]:
+    """The same of a frame too (pandas, polars, arrow, or a dict of arrays), whose name is then FRAME."""
+    if isinstance(data, (str, os.PathLike)):
+        return open_named(str(data), kinds)
+    return FRAME, _table_code().from_frame(data, FRAME)
 
 
 def _full_name(text: str) -> str:
@@ -111,12 +122,12 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _open_table(path: Path) -> Source:
+def _table_code() -> ModuleType:
     try:
-        from sparring.modalities.table_source import open_table
+        from sparring.modalities import table_source
     except ModuleNotFoundError as error:
         raise UserError(f'tables need {error.name}, which is not installed: pip install "sparring[tables]"') from None
-    return open_table(path)
+    return table_source
 
 
 def _open_array(path: Path) -> Source:

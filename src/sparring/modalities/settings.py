@@ -127,6 +127,8 @@ with warnings.catch_warnings():                                  # pydantic has 
 
         schema: str | None = None
         """a YAML or JSON file that says what columns are: {columns: {age: integer, id: drop, when: {kind: date, format: "%d/%m/%Y"}}}"""
+        target: str | None = None
+        """the column that others are to predict: what `tstr` and `augmented` measure"""
         bins: int = Field(64, ge=2, le=4096)
         """bins of equal counts that numbers and dates with many values are cut into"""
         few: int = Field(128, ge=0)

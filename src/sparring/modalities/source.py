@@ -33,6 +33,8 @@ class Source(ABC):
     """(n, d) float32 attributes, for items that have several tags or numbers instead of one label"""
     attributes: tuple[str, ...] = ()
     """names of the attributes"""
+    loose: bool = False
+    """whether it lies in no file, so that a run keeps a copy of what it models (`keep`)"""
     problems: tuple[str, ...] = ()
     """one line for each thing a user should know (a corrupt file, by name)"""
 
@@ -46,6 +48,10 @@ class Source(ABC):
     def given_hashes(self) -> list[str] | None:
         """Of what items are made from, where it is a collection of its own that is not paired with them; else None."""
         return None
+
+    def keep(self, path: Path) -> None:
+        """Writes a loose source into a file that can be opened."""
+        raise NotImplementedError("items of this kind lie in files")
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -89,6 +95,14 @@ class Codec(ABC):
     @abstractmethod
     def compact(self, items: np.ndarray) -> "Tensor":
         """Items as people know them as compact rows: the inverse of `decode`, for `score` and `measure` of given items."""
+
+    def handed(self, items: Any) -> Any:
+        """Items as Python's users are handed them, where that is not how they are here."""
+        return items
+
+    def received(self, items: Any) -> Any:
+        """Items that users hand over, as they are here."""
+        return items
 
     @abstractmethod
     def write(self, items: np.ndarray, out: Path, labels: np.ndarray | None = None) -> None:

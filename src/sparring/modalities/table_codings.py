@@ -157,6 +157,16 @@ class Binned(Coding):
     def counts(self, array):
         return np.bincount(self.encode(array)[0][0], minlength=self.sizes[0])
 
+    @property
+    def own(self) -> pa.Array:
+        """Values that are in no bin, of the column's type."""
+        return self.exact.cast(CANONICAL[self.column.kind])
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the greatest number of every bin, (bins,) each; dates as microseconds."""
+        low, high = self.knots[self.starts[:-1]], self.knots[self.starts[1:]]
+        return tuple(to_numbers(keys, self.unit, self.column) for keys in (low, high - 1 if self.unit else high))
+
     def _place(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(bin, place within it in [-1, 1]) of keys, (n,) each."""
         knot = np.clip(np.searchsorted(self.knots, keys, "right") - 1, 0, len(self.knots) - 2)

@@ -460,7 +460,8 @@ def _from_pandas(frame: Any, problems: list[str]) -> pa.Table:
 def _from_stream(frame: Any) -> pa.Table:
     try:
         if hasattr(frame, "__arrow_c_stream__"):
-            return pa.table(frame)
+            table = pa.table(frame)
+            return pa.table([_castable(column) for column in table.columns], names=table.column_names)
         import narwhals
 
         return narwhals.from_native(frame, eager_only=True).to_arrow()
@@ -469,6 +470,15 @@ def _from_stream(frame: Any) -> pa.Table:
     except (TypeError, ValueError, pa.ArrowException, NotImplementedError) as error:
         given = f"{type(frame).__name__} ({_line(error)})"
     raise UserError(f"a table is a pandas or polars frame (collected), a pyarrow.Table or a dict of arrays, not {given}")
+
+
+def _castable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Categories whose words are views, as polars has them, with words that arrow can cast."""
+    if not (pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.type.value_type)):
+        return column
+    plain = pa.dictionary(column.type.index_type, pa.string(), column.type.ordered)
+    decode = lambda chunk: pa.DictionaryArray.from_arrays(chunk.indices, chunk.dictionary.cast(pa.string()), ordered=plain.ordered)
+    return pa.chunked_array([decode(chunk) for chunk in column.chunks], plain)
 
 
 def as_array(name: str, values: Sequence, problems: list[str]) -> pa.Array | pa.ChunkedArray:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet
 
 from sparring.base.errors import UserError, nearest
 from sparring.modalities.source import Source
@@ -36,6 +37,7 @@ class TableSource(Source):
     problems: tuple[str, ...] = ()
     left_out: int = 0
     """rows of the file that could not be read"""
+    loose: bool = False
     raw: Callable[[], Raw] | None = None
     """reads the columns as they came, to find their kinds anew"""
     kind: str = field(default="tables", init=False)
@@ -62,7 +64,7 @@ class TableSource(Source):
 
     def told(self, schema: TableSchema) -> "TableSource":
         """The same data with the kinds of some columns from a schema (`table_columns.read_schema`)."""
-        return _found(self.raw(), self.name, schema, self.raw)
+        return replace(_found(self.raw(), self.name, schema, self.raw), loose=self.loose)
 
     def like(self, columns: tuple[Column, ...]) -> "TableSource":
         """The same data with exactly these columns, by the kinds, formats and words that a codec was fitted to; UserError when one is
@@ -80,7 +82,11 @@ class TableSource(Source):
             problems += said
         names = [c.name for c in columns]
         rest = {n: "not a column that was trained on" for n in raw.table.column_names if n not in names}
-        return TableSource(self.name, pa.table(arrays, names=names), tuple(columns), rest, tuple(problems), raw.left_out, self.raw)
+        return TableSource(self.name, pa.table(arrays, names=names), tuple(columns), rest, tuple(problems), raw.left_out, self.loose, self.raw)
+
+    def keep(self, path: Path) -> None:
+        """The modelled columns as they came, as Parquet."""
+        pyarrow.parquet.write_table(self.raw().table.select(self.table.column_names), path)
 
 
 def open_table(path: str | Path, schema: TableSchema | None = None) -> TableSource:
@@ -93,7 +99,7 @@ def open_table(path: str | Path, schema: TableSchema | None = None) -> TableSour
 def from_frame(frame: Any, name: str = "frame", schema: TableSchema | None = None) -> TableSource:
     """A pandas or polars frame, a pyarrow.Table, or a dict of arrays."""
     raw = read_frame(frame)
-    return _found(raw, name, schema, lambda: raw)
+    return replace(_found(raw, name, schema, lambda: raw), loose=True)
 
 
 def _found(raw: Raw, name: str, schema: TableSchema | None, again: Callable[[], Raw], where: str = "") -> TableSource:
@@ -116,7 +122,7 @@ def _found(raw: Raw, name: str, schema: TableSchema | None, again: Callable[[], 
             arrays.append(found.values)
     if not columns:
         raise UserError(f"{where or name} has no column that can be modelled: {'; '.join(f'{n} is {why}' for n, why in list(dropped.items())[:3])}")
-    return TableSource(name, pa.table(arrays, names=[c.name for c in columns]), tuple(columns), dropped, tuple(problems), raw.left_out, again)
+    return TableSource(name, pa.table(arrays, names=[c.name for c in columns]), tuple(columns), dropped, tuple(problems), raw.left_out, raw=again)
 
 
 def _left_out(name: str, why: str) -> str:

@@ -1,8 +1,8 @@
 """Tables: rows as codes that are kept, and as the numbers that games see."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sparring.base import files
-from sparring.base.errors import UserError
+from sparring.base.errors import UserError, nearest
 from sparring.base.seeding import generator
 from sparring.base.settings import dump, load
 from sparring.modalities.settings import Tables
@@ -18,7 +18,12 @@ from sparring.modalities.source import Codec
 from sparring.modalities.spaces import Span, TableSpace
 from sparring.modalities.table_codings import Coding, Derived, Listed, fit_coding, load_coding, told_by
 from sparring.modalities.table_columns import Column, read_schema
-from sparring.modalities.table_source import TableSource
+from sparring.modalities.table_conditions import Conditions, compiled, read_asked, read_conditions
+from sparring.modalities.table_source import TableSource, from_frame
+from sparring.modalities.table_types import restored
+
+if TYPE_CHECKING:
+    import pandas
 
 PLACES = 2**30
 """steps from the middle of a bin to its end, as compact rows count them"""
@@ -98,6 +103,30 @@ class TableCodec(Codec):
             arrays.append(coding.decode(codes, within, len(x)))
         return pa.table(arrays, names=[column.name for column in self.columns])
 
+    def asked(self, where: Mapping[str, Any] | Iterable[str]) -> Conditions:
+        """Conditions on rows, `age>=60` or values by column, as what they leave of choices; UserError for those that nothing obeys."""
+        return compiled(read_conditions(where, self.columns), self.codings)
+
+    def asked_by(self, path: Path, n: int) -> dict[tuple[str, ...], int]:
+        """What a CSV file of conditions asks for (`table_conditions.read_asked`): conditions, and how many rows, n where it does not say."""
+        return read_asked(path, self.columns, n)
+
+    # ---- as users have them
+
+    def handed(self, items: pa.Table) -> "pandas.DataFrame":
+        """Rows with the types that the data have: whole numbers and truth values with pandas' missing ones, words, dates as datetime64."""
+        import pandas as pd
+
+        whole = (pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype, pd.UInt8Dtype, pd.UInt16Dtype, pd.UInt32Dtype, pd.UInt64Dtype)
+        types = {pa.type_for_alias(kind.name.lower()): kind() for kind in whole} | {pa.bool_(): pd.BooleanDtype()}
+        return restored(items, self.columns).to_pandas(types_mapper=types.get, date_as_object=False)
+
+    def received(self, items: Any) -> pa.Table:
+        """Rows from a frame; a table that `decode` made stays as it is."""
+        if isinstance(items, pa.Table) and items.schema.equals(self.decode(torch.zeros(1, *self.space.shape)).schema):
+            return items
+        return from_frame(items).like(self.columns).table
+
     # ---- files
 
     def write(self, items: pa.Table, out: Path, labels: np.ndarray | None = None) -> None:
@@ -176,6 +205,9 @@ def fit(source: TableSource, encoding: Tables) -> TableCodec:
         raise UserError(f"{source.name} has no rows: a model needs some to learn from")
     how = {"bins": encoding.bins, "few": encoding.few, "factor": encoding.factor}
     codings = derived([fit_coding(column, whole(told.table[column.name]), **how) for column in told.columns], told.table)
+    names = [column.name for column in told.columns]
+    if encoding.target is not None and encoding.target not in names:
+        raise UserError(f"there is no column {encoding.target!r} to predict{nearest(encoding.target, names)}")
     if not any(coding.sizes for coding in codings):
         raise UserError(f"{source.name} has the same value in every row of each column that can be modelled: there is nothing to learn")
     return TableCodec(encoding, codings)

@@ -12,10 +12,13 @@ from sparring.base import files
 from sparring.base.errors import UserError
 from sparring.base.seeding import seed_of
 from sparring.modalities.kinds import load_codec, save_codec
-from sparring.modalities.open import open_named
+from sparring.modalities.open import opened
 from sparring.modalities.source import Codec, Source
 from sparring.modalities.split import Split, split
 from sparring.play.stream import Stream, Together
+
+KEPT = "data.parquet"
+"""in a run folder, what was trained on, if it lay in no file"""
 
 
 @dataclass
@@ -91,7 +94,7 @@ def prepare(text: str, source: Source, codec: Codec, parts: Split) -> Data:
 def describe(data: Data) -> dict[str, Any]:
     """data.json: where the data came from, counts, content hash, split; never an item."""
     return {
-        "data": data.text,
+        "data": KEPT if data.source.loose else data.text,
         "name": data.source.name,
         "kind": data.source.kind,
         "count": len(data.source),
@@ -105,17 +108,20 @@ def describe(data: Data) -> dict[str, Any]:
 def save(data: Data, folder: Path) -> None:
     files.write_json(folder / "data.json", describe(data))
     save_codec(data.codec, folder / "codec")
+    if data.source.loose:
+        data.source.keep(folder / KEPT)
 
 
-def reopen(folder: Path, parts: Split, text: str | None = None) -> Data:
-    """The data that a run was trained on, or others (`text`) through the same codec; UserError when the run's own have changed."""
+def reopen(folder: Path, parts: Split, other: Any = None) -> Data:
+    """The data that a run was trained on, or `other` (a text or a frame) through the same codec; UserError when the run's own have changed."""
     saved = files.read_record(folder / "data.json", "data", "kind", "content")
     codec = load_codec(folder / "codec")
-    full, source = open_named(text or saved["data"], (saved["kind"],))
+    own = str(folder / KEPT) if saved["data"] == KEPT else saved["data"]
+    full, source = opened(own if other is None else other, (saved["kind"],))
     if source.kind != saved["kind"]:
         raise UserError(f"{full} holds {source.kind}, the run was trained on {saved['kind']}")
     data = prepare(full, source, codec, parts)
-    if text is None and data.content != saved["content"]:
+    if other is None and data.content != saved["content"]:
         raise UserError(f"the data at {saved['data']} have changed since the run began: restore them, or start a new run with --from {folder}")
     return data
 

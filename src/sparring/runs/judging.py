@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparring.base.errors import UserError
 from sparring.base.seeding import generator, reseed
 from sparring.extractors.choice import extractors_for
 from sparring.games.capabilities import Restores, Transforms, Translates
@@ -40,10 +41,13 @@ def metrics_of(kind: str, names: Iterable[str]) -> list[Metric]:
 
 def judge_for(
     data: Data, part: str, *, names: Iterable[str] = (), n: int | None = None, inception: str | None = None, density: Any = None,
-    game: Game | None = None,
+    game: Game | None = None, target: str | None = None,
 ) -> "Judge | TableJudge | None":  # fmt: skip
     """A judge with the training part as reference and `part` as held-out items; None where too few are held out. `game`: one that answers to
-    given items, whose trivial answers are then the baseline; what it translates back has a judge of its own."""
+    given items, whose trivial answers are then the baseline; what it translates back has a judge of its own. `target`: the column of a
+    table that others predict, by default that of its encoding."""
+    if target is not None and data.source.kind != "tables":
+        raise UserError(f"a target is a column of a table, and {data.text} holds {data.source.kind}: leave --target out")
     if data.count(part) < FEWEST:
         return None
     names = tuple(names)
@@ -51,7 +55,7 @@ def judge_for(
         from sparring.metrics.tables import TableJudge
 
         training, held_out = (data.source.table.take(data.rows[name]) for name in ("train", part))
-        return TableJudge(training, held_out, data.codec.columns, names=names or None, n=n)
+        return TableJudge(training, held_out, data.codec.columns, target=target or data.codec.encoding.target, names=names or None, n=n)
     extractors = extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"), names=names, inception=inception)
     density = density if density is not None else getattr(data.source, "density", None)
     trivial = answers(data, game, part, n or data.count(part), seed=0) if isinstance(game, Transforms) else None

@@ -38,15 +38,15 @@ def example_space(recipe: Recipe) -> Space:
     return PointSpace(shape=(2,))
 
 
-def gather(text: str, recipe: Recipe, encoding: Mapping[str, Any] | None = None) -> tuple[Facts, Any, str, Any]:
-    """(facts, source, full name, codec) of data for a recipe; `encoding` overrides parts of the default encoding."""
+def gather(data: Any, recipe: Recipe, encoding: Mapping[str, Any] | None = None) -> tuple[Facts, Any, str, Any]:
+    """(facts, source, full name, codec) of data (a text or a frame) for a recipe; `encoding` overrides parts of the default encoding."""
     from sparring.modalities.kinds import fit
-    from sparring.modalities.open import open_named
+    from sparring.modalities.open import opened
     from sparring.modalities.settings import Encoding
 
-    full, source = open_named(text, recipe.modalities)
+    full, source = opened(data, recipe.modalities)
     if source.kind not in recipe.modalities:
-        raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, and {text} holds {source.kind}")
+        raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, and {full} holds {source.kind}")
     wanted = override(Encoding.named(source.kind)(), {**recipe.encoding, **(encoding or {})})
     codec = fit(source, wanted)
     source = codec.items(source)
@@ -88,7 +88,7 @@ class Plan:
 
 def plan(
     recipe_name: str,
-    data: str,
+    data: Any,
     *,
     run: str | Path | None = None,
     rounds: int | None = None,
@@ -97,8 +97,8 @@ def plan(
     config: str | Path | None = None,
     device: str | None = None,
 ) -> Plan:
-    """Resolves a training: the recipe's configuration for these data, then the file `config`, then `settings` (dotted paths), then
-    what is still `auto`. Raises UserError for anything wrong before anything is written."""
+    """Resolves a training on data (a text or a frame): the recipe's configuration for these data, then the file `config`, then `settings`
+    (dotted paths), then what is still `auto`. Raises UserError for anything wrong before anything is written."""
     import torch
 
     from sparring.modalities.settings import Encoding

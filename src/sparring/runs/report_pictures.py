@@ -184,7 +184,7 @@ def neighbours(material: Material) -> str:
     if len(known) < 3:
         raise UserError("there are too few training pictures to speak of neighbours")
     look = lambda x: extract(Numbers(tuple(run.codec.space.shape)), run.codec.expand, x)
-    made = run.codec.compact(run.sample(SEARCHED, seed=SEED))
+    made = run.codec.compact(run.items(SEARCHED, seed=SEED))
     training, judged = look(known), look(made)
     distance, index = nearest_two(judged, training)
     suspects = closeness(training, judged).argsort()[:SUSPECTS]

@@ -19,7 +19,7 @@ ROWS, COUNTED, RESTORED = 8, 2500, 500
 
 def samples(material: Material) -> str:
     """How often every value occurs, generated beside real, and some rows of both."""
-    real, made = material.items(material.some(material.shown_part, COUNTED, "shown")["x"]), material.run.sample(COUNTED, seed=SEED)
+    real, made = material.items(material.some(material.shown_part, COUNTED, "shown")["x"]), material.run.items(COUNTED, seed=SEED)
     with tempfile.TemporaryDirectory() as folder:
         material.run.codec.preview(made, Path(folder) / "bars.png", real=real)
         with Image.open(Path(folder) / "bars.png") as picture:

@@ -1,10 +1,10 @@
 """A run on disk as an object: what `sparring.load` gives. Opening one executes nothing from the folder."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor
 
 from sparring.base.errors import UserError, nearest
 from sparring.games.capabilities import Encodes, Reconstructs, Scores, Transforms
-from sparring.latents.space import best_space, items, truncate, truncated_noise
+from sparring.games.tables import Foretells
+from sparring.latents.space import best_space, truncate, truncated_noise
+from sparring.latents.space import items as items_of
 from sparring.metrics.items import NotComputable
 from sparring.metrics.probing import measure
 from sparring.modalities.kinds import load_codec
@@ -30,6 +32,14 @@ from sparring.runs.judging import FEWEST, judge_for, judged, mean_skill, metrics
 from sparring.runs.playing import score_items
 from sparring.runs.probing import subject
 
+if TYPE_CHECKING:
+    import pandas
+
+    from sparring.games.asking import Asking
+
+Where = Mapping[str, Any] | Sequence[str]
+"""what is asked of items: NAME=VALUE, of tables also NAME>=VALUE ..., or values by name"""
+
 
 class Run:
     """A trained game with its codec, log and measures. The weights are those of the best checkpoint, averaged and settled."""
@@ -38,6 +48,7 @@ class Run:
         self.folder = Folder.existing(path)
         self.which = checkpoint
         self.configuration: Configuration = self.folder.configuration()
+        self._asked: dict[tuple, Asking] = {}
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.folder.recipe()['recipe']}, {self.status['state']})"
@@ -108,20 +119,20 @@ class Run:
             return names.index(str(label))
         raise UserError(f"there is no label {str(label)!r}{nearest(str(label), names)}")
 
-    def conditions(self, n: int, label: Any = None, where: Mapping[str, float] | None = None, seed: int = 0) -> Tensor | None:
+    def conditions(self, n: int, label: Any = None, where: Where | None = None, seed: int = 0) -> Tensor | None:
         """What the game is told for n items: labels (n,), or standardised attributes (n, d); None for games that are told nothing.
 
         label: one for all or one each; for tags, those that an item has, with commas between. where: attributes by name; those that are
         left out are drawn from what the training items have.
         """
-        space = self.codec.space
+        space, asked = self.codec.space, attributes_of(where or {})
         if not (self.game.conditional and space.attributes):
-            if where:
+            if asked:
                 raise UserError(f"{self.path} was not told attributes: leave --where out")
             numbers = self.label_numbers(n, label, seed)
             return None if numbers is None else torch.from_numpy(numbers)
         names = [a.name for a in space.attributes]
-        y, asked = space.some_conditions(n, "asked", seed), dict(where or {})
+        y = space.some_conditions(n, "asked", seed)
         if label is not None:
             if not all(a.tag for a in space.attributes):
                 raise UserError(f"{self.path} was told attributes, not tags: ask with --where {names[0]}=VALUE")
@@ -139,20 +150,31 @@ class Run:
             y[:, names.index(name)] = (float(value) - attribute.mean) / attribute.deviation
         return y
 
-    def sample(
-        self, n: int = 1, *, seed: int = 0, label: str | int | list | np.ndarray | None = None, start: int = 0, truncation: float | None = None,
-        where: Mapping[str, float] | None = None,
-    ) -> np.ndarray:  # fmt: skip
-        """n items as people know them: pictures uint8 (n, h, w, c), points (n, d) in the data's units, rows of tables as a pyarrow.Table.
+    def asking(self, where: Where) -> "Asking":
+        """What draws rows of a table that obey conditions; the same one for the same conditions, so that it counts what it tries."""
+        if not isinstance(self.game, Foretells):
+            raise UserError(f"{self.path} holds a {self.configuration.game.kind}, which cannot be asked for rows: leave --where out")
+        texts = (where,) if isinstance(where, str) else tuple(where.items()) if isinstance(where, Mapping) else tuple(where)
+        if texts not in self._asked:
+            from sparring.games.asking import Asking
 
-        Item i is a function of (seed, i). `label`: one for all, or one each; without it labels take turns. `where`: attributes by name.
-        `truncation`: psi of styles where the game has them, else the largest number of the noise. UserError for wrong ones.
-        """
+            self._asked[texts] = Asking(self.game, self.codec.asked(where), self.codec.decode)
+        return self._asked[texts]
+
+    def items(
+        self, n: int = 1, *, seed: int = 0, label: str | int | list | np.ndarray | None = None, start: int = 0, truncation: float | None = None,
+        where: Where | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """`sample` as codecs have items: rows of tables are a pyarrow.Table."""
         if n < 1:
             raise UserError(f"cannot make {n} samples: ask for at least 1")
         if not isinstance(self.game, Generates):
             instead = ", it works on pictures: see `sparring transform`" if isinstance(self.game, Transforms) else ""
             raise UserError(f"{self.path} holds a game that does not generate{instead}")
+        if where and self.codec.space.kind == "tables":
+            if label is not None or truncation is not None:
+                raise UserError("--where cannot be combined with --label or --truncation for tables: leave those out")
+            return self.codec.decode(self.asking(where).rows(n, seed, start))
         y = self.conditions(n, label, where, seed)
         if truncation is None:
             return self.codec.decode(sample(self.game, n, seed, y, start))
@@ -165,17 +187,29 @@ class Run:
             if settles:
                 settle(self.game)
 
+    def sample(
+        self, n: int = 1, *, seed: int = 0, label: str | int | list | np.ndarray | None = None, start: int = 0, truncation: float | None = None,
+        where: Where | None = None,
+    ) -> "np.ndarray | pandas.DataFrame":  # fmt: skip
+        """n items as people know them: pictures uint8 (n, h, w, c), points (n, d) in the data's units, rows of tables as a pandas.DataFrame.
+
+        Item i is a function of (seed, i). `label`: one for all, or one each; without it labels take turns. `where`: attributes by name;
+        of tables conditions that every row obeys, ["age>=60", "town=Ulm"] or {"town": "Ulm"} (`asking(where).acceptance` says how many
+        rows do so anyway). `truncation`: psi of styles where the game has them, else the largest number of the noise. UserError for wrong ones.
+        """
+        return self.codec.handed(self.items(n, seed=seed, label=label, start=start, truncation=truncation, where=where))
+
     def parts(self, n: int, **asked: Any) -> Iterator[Any]:
-        """The items of `sample(n, **asked)`, as many at a time as the codec says: no more than those are in memory."""
+        """The items of `items(n, **asked)`, as many at a time as the codec says: no more than those are in memory."""
         if n < 1:
             raise UserError(f"cannot make {n} samples: ask for at least 1")
         for first in range(0, n, self.codec.part):
-            yield self.sample(min(self.codec.part, n - first), start=first, **asked)
+            yield self.items(min(self.codec.part, n - first), start=first, **asked)
 
     def _truncated(self, truncation: float) -> Render:
         def render(noise: Tensor, y: Tensor | None) -> Tensor:
             latent, which = truncate(self.game, noise, y, truncation)
-            return items(self.game, latent, y, which)
+            return items_of(self.game, latent, y, which)
 
         return render
 
@@ -186,7 +220,7 @@ class Run:
 
         `items` as `sample` gives them; `label` for games that are told labels (without it, the label that suits the item best).
         """
-        return self.score_compact(self.codec.compact(items), label)
+        return self.score_compact(self.codec.compact(self.codec.received(items)), label)
 
     @torch.no_grad()
     def score_compact(self, x: Tensor, label: list | np.ndarray | None = None) -> np.ndarray:
@@ -212,7 +246,7 @@ class Run:
         """Mean and standard deviation of each item's latent posterior, (n, latent) each."""
         if not isinstance(self.game, Encodes):
             raise UserError(f"{self.path} holds a {self.configuration.game.kind}, which has no encoder")
-        mean, deviation = self.game.encode(self.codec.expand({"x": self.codec.compact(items)})["x"])
+        mean, deviation = self.game.encode(self.codec.expand({"x": self.codec.compact(self.codec.received(items))})["x"])
         return mean.numpy(), deviation.numpy()
 
     @torch.no_grad()
@@ -220,14 +254,15 @@ class Run:
         """Items through the bottleneck and back."""
         if not isinstance(self.game, Reconstructs):
             raise UserError(f"{self.path} holds a {self.configuration.game.kind}, which does not reconstruct")
-        return self.codec.decode(self.game.reconstruct(self.codec.expand({"x": self.codec.compact(items)})["x"]))
+        return self.codec.decode(self.game.reconstruct(self.codec.expand({"x": self.codec.compact(self.codec.received(items))})["x"]))
 
     # ---- judging
 
     def measure(
         self,
-        data: str | None = None,
+        data: Any = None,
         *,
+        target: str | None = None,
         metrics: tuple[str, ...] = (),
         n: int | None = None,
         inception: str | None = None,
@@ -236,11 +271,12 @@ class Run:
     ) -> dict[str, Any]:
         """The document of `measure --json`: generated items and held-out real ones (the test part), each against the same training items.
 
-        `data`: others than those it was trained on; `split`: how they are cut into parts, by default as the run's own are.
+        `data`: others than those it was trained on, a text as for `train` or a frame; `target`: the column of a table that `tstr` and
+        `augmented` predict (default: that of the encoding); `split`: how they are cut into parts, by default as the run's own are.
         """
         held = self.data if data is None and split is None else reopen(self.path, split or self.configuration.split, data)
         with torch.random.fork_rng(devices=[]):
-            judge = judge_for(held, "test", names=metrics, n=n, inception=inception, game=self.game)
+            judge = judge_for(held, "test", names=metrics, n=n, inception=inception, game=self.game, target=target)
             if judge is None:
                 raise UserError(f"{held.text} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more with --data")
             with torch.no_grad():
@@ -262,3 +298,17 @@ class Run:
         from sparring.runs.report import write_report
 
         return write_report(self)
+
+
+def attributes_of(where: Where) -> dict[str, float]:
+    """Numbers by name, of NAME=VALUE texts."""
+    if isinstance(where, Mapping):
+        return {name: float(value) for name, value in where.items()}
+    found = {}
+    for pair in where:
+        name, _, value = pair.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise UserError(f"--where is NAME=VALUE with a number, not {pair!r}") from None
+    return found
