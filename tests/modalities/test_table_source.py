@@ -16,7 +16,7 @@ from sparring.modalities.split import Split, split
 from sparring.modalities.table_columns import Column
 from sparring.modalities.table_source import from_frame, hash_rows, open_table
 
-ADULT = Path("/work/shared/data/adult")
+ADULT = Path(__file__).parents[3] / "shared" / "data" / "adult"
 HASHES = ["c64cc877b1dca1b394f7165f262422a2", "9eab074a53bf8fdfe8bc9ee28e475061"]
 
 
