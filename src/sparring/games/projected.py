@@ -19,7 +19,7 @@ class ProjectedGAN(GAN):
     """min_G max_{D_l} sum_l  E log D_l(P_l(x)) + E log(1 - D_l(P_l(G(z))))                                   (Eq. 4)
 
     P_l are maps of a frozen feature network, mixed by fixed random convolutions. They are what the discriminators are shown, so that penalties
-    hold the discriminators' slope there, at a hundredth of what the slope in the items would cost. The feature network is no part of the
+    hold the discriminators' slope there, without a derivative of the feature network's derivative. The feature network is no part of the
     game's state; it is loaded when it first looks, so that sampling works without it. The generator's turn has the batch of the
     discriminator's, whose real items it has looked at already.
     """

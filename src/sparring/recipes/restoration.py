@@ -55,8 +55,8 @@ def super_resolution(facts: Facts) -> Configuration:
 @recipe("inpaint", task="restore", modalities=("images",), papers=(PATHAK, SUVOROV, R3GAN), tiny=_tiny(games.Holes()), encoding=TILES)
 def inpaint(facts: Facts) -> Configuration:
     """Fills holes in pictures (strokes, boxes, a user's mask) with what could have been there."""
-    # Places of 4 x 4 pixels and dilations 1, 2, 4: 150 pixels to each side, out of operators that export, at a quarter of what as many channels on
-    # every pixel would cost.
+    # Places of 4 x 4 pixels and dilations 1, 2, 4: 150 pixels to each side, out of operators that export, with a quarter of the products that 48
+    # channels on every pixel need.
     return restoration(facts, games.Holes(), ResidualTranslator(width=96, blocks=8, dilations=(1, 2, 4), patch=4), adversary=0.02)
 
 
