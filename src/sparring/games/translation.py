@@ -112,7 +112,7 @@ class Pool(Follower):
     comes back; then, with even chances, it comes back, or an earlier one does, whose place it takes.
     """
 
-    local = ("items", "held")
+    local = guarded = ("items", "held")
 
     def __init__(self, size: int, shape: tuple[int, ...]):
         super().__init__()

@@ -64,6 +64,8 @@ class Follower(nn.Module):
 
     local: ClassVar[tuple[str, ...]] = ()
     """names of buffers that differ between processes (an image pool)"""
+    guarded: ClassVar[tuple[str, ...]] = ()
+    """names of buffers that take up nothing that is not finite: a skipped move need not put them back"""
 
     def follow(self, clock: Clock) -> None:
         """Called at the end of every round on every process, with the clock after it. Children follow before parents."""

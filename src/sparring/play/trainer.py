@@ -248,9 +248,9 @@ def _running_state(game: Game, movers) -> Iterator[tuple[nn.Module, str]]:
 
 
 def _touched(game: Game, movers) -> list[Tensor]:
-    """Buffers that a move may change: those of the movers, and the followers' own."""
+    """Buffers that a skipped move puts back: those of the movers, and the followers' own."""
     found = [b for network in movers for b in network.buffers()]
-    found += [b for m in game.modules() if isinstance(m, Follower) for b in m.buffers(recurse=False)]
+    found += [b for m in game.modules() if isinstance(m, Follower) for name, b in m.named_buffers(recurse=False) if name not in m.guarded]
     return list({id(b): b for b in found}.values())
 
 
