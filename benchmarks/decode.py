@@ -5,18 +5,22 @@ soon the first round begins the second time.
 
 `inspect` decodes every picture whole, hashes its pixels and writes them at the size of the games; the first `train` does the same where no
 `inspect` came before: each has an empty cache of its own. Pillow alone: the same processes, open and load, nothing kept; they are running
-already when it begins, so the pass of `inspect` is timed from its first result to its last, and the whole command beside it. The second
+already when it begins, so the passes of `inspect` and of the first `train` are timed from their first result to their last, and the whole command
+beside it. Of three times, each with an empty cache, the middle one counts: memory that a machine has not used before is slow to come by. The second
 start is timed inside the process that trains, from before `import sparring` to the first round, and beside the time that `import torch`
 takes in another, and that with the first step of an optimizer, which imports as much again.
 """
 
 import argparse
+import itertools
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -25,19 +29,8 @@ from PIL import Image
 
 from benchmarks.machine import write_result
 
-TRAIN = """
-import os, time; start = time.perf_counter()
-import sparring
-from sparring.play import trainer
-def begin(self):
-    print("BEGUN", time.perf_counter() - start, flush=True)
-    os._exit(0)
-trainer.Trainer.play_round = begin
-sparring.train("dcgan", DATA, run=RUN, rounds=1, settings={"watching.judge": 0, "watching.preview": 0, "hardware.threads": 1,
-               "conditional": False, "generator.width": 8, "discriminator.width": 8})
-"""
-INSPECT = """
-import time
+PASS = """
+import time; start = time.perf_counter()
 from sparring.modalities import workers
 real, seen = workers._results, []
 def timed(function, chunks, arguments):
@@ -45,9 +38,24 @@ def timed(function, chunks, arguments):
         seen.append((time.perf_counter(), len(chunk)))
         yield result
 workers._results = timed
+"""
+TRAIN = """
+import os, time; start = time.perf_counter()
+import sparring
+from sparring.play import trainer
+def begin(self):
+    print("BEGUN", time.perf_counter() - start, flush=True)
+    if seen := globals().get("seen"):
+        print("PASSED", sum(n for _, n in seen[1:]) / (seen[-1][0] - seen[0][0]), flush=True)
+    os._exit(0)
+trainer.Trainer.play_round = begin
+sparring.train("dcgan", DATA, run=RUN, rounds=1, settings={"watching.judge": 0, "watching.preview": 0, "hardware.threads": 1,
+               "conditional": False, "generator.width": 8, "discriminator.width": 8})
+"""
+INSPECT = """
 from sparring.cli import main
 main(["inspect", DATA])
-print("BEGUN", sum(n for _, n in seen[1:]) / (seen[-1][0] - seen[0][0]))
+print("PASSED", sum(n for _, n in seen[1:]) / (seen[-1][0] - seen[0][0]))
 """
 OPTIMIZER = """
 import time; start = time.perf_counter()
@@ -85,9 +93,10 @@ def seconds(work) -> float:
     return time.perf_counter() - start
 
 
-def begun(code: str, environment: dict) -> float:
+def told(code: str, environment: dict, word: str = "BEGUN") -> float:
+    """The number that the code prints after this word."""
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    return next(float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("BEGUN"))
+    return next(float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith(word))
 
 
 def main() -> None:
@@ -109,22 +118,32 @@ def main() -> None:
         sparring = [sys.executable, "-m", "sparring"]
         inspect = lambda: subprocess.run([*sparring, "inspect", f"{root}/data"], env=environment, stdout=subprocess.DEVNULL, check=True)
         first, again = seconds(inspect), seconds(inspect)
-        environment["SPARRING_CACHE"] = f"{root}/third"
-        passing = begun(INSPECT.replace("DATA", repr(f"{root}/data")), environment)
-        code = lambda i: TRAIN.replace("DATA", repr(f"{root}/data")).replace("RUN", repr(f"{root}/run{i}"))
-        environment["SPARRING_CACHE"] = f"{root}/another"
-        one = begun(code(0), environment)
-        two = [begun(code(i), environment) for i in (1, 2, 3)]
-        torch, optimizer = (statistics.median(begun(code, environment) for _ in range(3)) for code in (TORCH, OPTIMIZER))
+        number = itertools.count()
+        inspect_code = lambda: INSPECT.replace("DATA", repr(f"{root}/data"))
+        train_code = lambda: TRAIN.replace("DATA", repr(f"{root}/data")).replace("RUN", repr(f"{root}/run{next(number)}"))
+
+        def passing(code: Callable[[], str]) -> float:
+            """Pictures a second from the first result to the last, with an empty cache: the middle of three."""
+            speeds = []
+            for _ in range(3):
+                shutil.rmtree(f"{root}/cache")
+                speeds.append(told(PASS + code(), environment, "PASSED"))
+            return statistics.median(speeds)
+
+        inspecting, training = passing(inspect_code), passing(train_code)
+        shutil.rmtree(f"{root}/cache")
+        one = told(train_code(), environment)
+        two = [told(train_code(), environment) for _ in range(3)]
+        torch, optimizer = (statistics.median(told(code, environment) for _ in range(3)) for code in (TORCH, OPTIMIZER))
     rate = lambda s: round(len(paths) / s)
     write_result(options.out, {
         "pictures": len(paths), "side": options.side, "processes": options.processes, "pillow alone, pictures a second": rate(pillow),
-        "inspect, pictures a second while it decodes": round(passing),
-        "share of pillow's speed while it decodes": round(passing * pillow / len(paths), 3),
+        "inspect, pictures a second while it decodes": round(inspecting),
+        "share of pillow's speed while it decodes": round(inspecting * pillow / len(paths), 3),
         "inspect, pictures a second (whole command)": rate(first), "share of pillow's speed": round(pillow / first, 3),
         "inspect again, seconds": round(again, 2), "first train, seconds to the first round": round(one, 2),
-        "first train's decoding, pictures a second": rate(one - statistics.median(two)),
-        "its share of pillow's speed": round(pillow / (one - statistics.median(two)), 3),
+        "first train, pictures a second while it decodes": round(training),
+        "first train's share of pillow's speed while it decodes": round(training * pillow / len(paths), 3),
         "second train, seconds to the first round": [round(s, 2) for s in two], "import torch, seconds": round(torch, 2),
         "second train beyond torch's import, seconds": round(statistics.median(two) - torch, 2),
         "import torch and an optimizer's step, seconds": round(optimizer, 2),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from sparring.base.errors import UserError
 from sparring.modalities.image_cache import gathered
-from sparring.modalities.image_pixels import Unreadable, bare, fitted, opened, pixels_of, standard, survey
+from sparring.modalities.image_pixels import Unreadable, bare, fitted, opened, pixels_of, small_jpeg, standard, survey
 from sparring.modalities.image_size import derive
 from sparring.modalities.image_source import PictureArray
 from sparring.modalities.images import ImageCodec, fit, grid
@@ -120,6 +120,57 @@ def test_a_decompression_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
     with pytest.raises(Unreadable, match="decompression bomb"):
         survey(stored(Image.fromarray(colour())))
+
+
+def turned(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+JPEGS = [
+    ({}, "RGB", True), ({}, "L", True), ({"quality": 30}, "RGB", True), ({"quality": 95, "subsampling": 0}, "RGB", True),
+    ({"progressive": True}, "RGB", True), ({"progressive": True}, "L", True), ({"optimize": True}, "RGB", True), ({"keep_rgb": True}, "RGB", True),
+    ({"restart_marker_blocks": 1}, "RGB", True), ({"comment": b"of 1999"}, "RGB", True), ({"icc_profile": b"x" * 500}, "RGB", True),
+    ({"dpi": (300, 300)}, "RGB", True), ({"exif": turned(6)}, "RGB", False), ({"exif": turned(1)}, "L", False), ({}, "CMYK", False),
+]  # fmt: skip
+"""options, mode, and whether the short way takes it"""
+
+
+@pytest.mark.parametrize(("options", "mode", "short"), JPEGS)
+@pytest.mark.parametrize("size", [(1, 1), (7, 40), (64, 64)])
+def test_small_jpegs_are_the_same_by_the_short_way(options, mode, short, size):
+    file = stored(Image.fromarray(colour(*size)).convert(mode), "JPEG", **options)
+    assert (small_jpeg(file) is not None) is short
+    file.seek(0)
+    wanted = read(file)
+    file.seek(0)
+    facts, pixels = survey(file)
+    assert np.array_equal(bare(pixels), wanted) and facts.size == wanted.shape[:2] and facts.format == "JPEG"
+
+
+def test_a_jpeg_of_several_pictures_takes_the_long_way():
+    frames = [Image.new("RGB", (16, 16), c) for c in ("red", "lime")]
+    file = stored(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert small_jpeg(file) is None
+    file.seek(0)
+    assert survey(file)[0].format == "MPO"
+
+
+@given(st.binary(max_size=40), st.integers(0, 600), st.integers(0, 255))
+@settings(max_examples=150, deadline=None)
+def test_damaged_jpegs_are_what_pillow_says_they_are(tail, at, byte):
+    """Cut off, or with one byte changed: the short way's pixels, or Pillow's word on it."""
+    whole = bytearray(stored(Image.fromarray(np.tile(np.arange(48, dtype=np.uint8)[:, None, None], (1, 40, 3))), "JPEG").getvalue())
+    at = at % len(whole)
+    for damaged in (bytes(whole[:at]) + tail, bytes(whole[:at]) + bytes([byte]) + bytes(whole[at + 1 :])):
+        try:
+            wanted = read(io.BytesIO(damaged))
+        except Unreadable:
+            with pytest.raises(Unreadable):
+                survey(io.BytesIO(damaged))
+        else:
+            assert np.array_equal(bare(survey(io.BytesIO(damaged))[1]), wanted)
 
 
 # ---- fitting

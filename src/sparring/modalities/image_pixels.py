@@ -1,5 +1,6 @@
 """One picture file to pixels: every mode that Pillow reads, upright, as 8 bits. No torch: this runs in worker processes."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,14 +145,61 @@ class Facts(NamedTuple):
     mode: str
 
 
-def survey(file: BinaryIO | str) -> tuple[Facts, np.ndarray]:
+def survey(file: BinaryIO) -> tuple[Facts, np.ndarray]:
     """Decodes a picture once, whole: its facts and its pixels, (h, w) or (h, w, 3|4) uint8. Raises Unreadable."""
-    with opened(file) as picture:
-        format, mode = picture.format, picture.mode
-        whole = np.asarray(standard(picture))
+    if (picture := small_jpeg(file)) is not None:
+        format, mode, whole = "JPEG", picture.mode, pixels_in(picture)
+    else:
+        file.seek(0)
+        with opened(file) as picture:
+            format, mode, whole = picture.format, picture.mode, pixels_in(standard(picture))
     pixels = bare(whole)
     (height, width), channels = pixels.shape[:2], pixels.shape[2]
     return Facts(content_hash(pixels), (height, width), channels, format, KINDS.get(mode[0]) or WORDS[channels]), whole
+
+
+def pixels_in(picture: Image.Image) -> np.ndarray:
+    """(h, w) or (h, w, 3|4) uint8 of a standard picture; through its bytes, in half of the time that numpy's own way takes."""
+    pixels = np.frombuffer(picture.tobytes(), np.uint8)
+    return pixels.reshape(picture.height, picture.width, *([len(picture.mode)] if picture.mode != "L" else []))
+
+
+SMALL = 2**20
+"""bytes of a file, and pixels of a picture, below which opening it takes as long as decoding it"""
+FRAMES = {0xC0, 0xC1, 0xC2}
+"""baseline, extended and progressive Huffman coding"""
+
+
+def small_jpeg(file: BinaryIO) -> Image.Image | None:
+    """A small JPEG without anything about it that asks for care, by Pillow's decoder without its reading of the file's head, which would
+    take longer than the decoding. None for every other file, and for one that does not decode: `opened` says what is wrong with it.
+
+    ITU-T T.81, annex B: segments are FF, a marker, two bytes of length, and so many less two of content; a frame's are precision, height (2),
+    width (2) and channels.
+    """
+    if file.seek(0, os.SEEK_END) > SMALL:
+        return None
+    file.seek(0)
+    data = file.read()
+    if data[:3] != b"\xff\xd8\xff":
+        return None
+    at, end = 2, len(data) - 9
+    while at < end and data[at] == 0xFF:
+        marker, length = data[at + 1], data[at + 2] << 8 | data[at + 3]
+        if marker in FRAMES:
+            height, width, channels = data[at + 5] << 8 | data[at + 6], data[at + 7] << 8 | data[at + 8], data[at + 9]
+            mode = MODES.get(channels)
+            if data[at + 4] != 8 or mode not in ("L", "RGB") or not 0 < width * height <= SMALL:
+                return None
+            try:
+                return Image.frombytes(mode, (width, height), data, "jpeg", mode, "")
+            except ValueError:
+                return None
+        # EXIF data may turn it (E1), it may hold several pictures (E2 with MPF); what is no segment, or comes before a frame in no plain file
+        if marker == 0xE1 or data[at + 4 : at + 7] == b"MPF" or marker < 0xC4 or marker in (0xD8, 0xD9, 0xDA, 0xFF):
+            return None
+        at += 2 + length
+    return None
 
 
 def pixels_of(file: BinaryIO | str, size: tuple[int, int], channels: int, fit: str) -> np.ndarray:
