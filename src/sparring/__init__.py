@@ -18,6 +18,7 @@ _HOMES = {
     "compare": "sparring.service",
     "transform": "sparring.service",
     "measure": "sparring.service:measure_samples",
+    "Synthesizer": "sparring.estimator",
     "UserError": "sparring.base.errors",
     "Run": "sparring.runs.run",
     "Trainer": "sparring.play.trainer",

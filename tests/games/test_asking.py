@@ -9,7 +9,7 @@ import torch
 
 from sparring.base.errors import UserError
 from sparring.games.asking import Asking
-from sparring.games.settings import TableGAN, TableVAE
+from sparring.games.table_settings import TableGAN, TableVAE
 from sparring.modalities.settings import Tables
 from sparring.modalities.table_source import from_frame
 from sparring.modalities.tables import fit

@@ -6,8 +6,9 @@ import torch
 from torch.nn import functional as F
 
 from sparring.base.clock import constant
-from sparring.games.settings import Penalty, TableGAN, TableVAE
-from sparring.games.tables import Rows, uniform
+from sparring.games.settings import Penalty
+from sparring.games.table_settings import TableGAN, TableVAE
+from sparring.games.tables import LogisticRows, uniform
 from sparring.modalities.spaces import Span, TableSpace
 from sparring.networks.settings import RowPerceptron, RowResidual, TableDiscriminator, TableEncoder
 from sparring.play.optimizers import Adam
@@ -25,7 +26,7 @@ SPANS = (
 )
 SPACE = TableSpace(shape=(12,), spans=SPANS)
 SIZES = [3, 5, 2]
-ROWS = Rows(SPACE)
+ROWS = LogisticRows(SPACE)
 
 
 def some_output(n=200, scale=3.0):
@@ -170,7 +171,7 @@ def test_conditions_come_as_often_as_in_the_data():
     x = table(40_000)
     shares = torch.cat([torch.tensor(span.shares) for span in SPACE.choices]) / 3
     assert torch.allclose(torch.bincount(game.some_choices(uniform(torch.randn(40_000, 2))), minlength=10) / 40_000, shares, atol=0.01)
-    y = game.chosen(x)
+    y = game.asked({"x": x})["y"]
     assert (x[torch.arange(40_000), y] == 1).all()
     assert torch.allclose(torch.bincount(y, minlength=10) / 40_000, x[:, :10].mean(0) / 3, atol=0.01)
 

@@ -34,8 +34,10 @@ def sample(options):
             wanted = {(*asked["where"], *some): n for some, n in run.codec.asked_by(options.conditions, options.n).items()}
         for where in filter(None, wanted):
             run.asking(where)                                                # what is wrong with any is said before the first is made
+        if len(wanted) > 1 and run.codec.unique:
+            raise UserError("--conditions of several kinds could repeat rows that are to be unique in this run: ask for one kind at a time")
         parts = (run.parts(n, seed=options.seed, **asked | {"where": where}) for where, n in wanted.items())
-        run.codec.write_parts(itertools.chain.from_iterable(parts), out)
+        run.codec.write_parts(run.codec.numbered(itertools.chain.from_iterable(parts), options.seed), out)
         for where in filter(None, wanted):
             print(run.asking(where), file=sys.stderr)
         print(out)
@@ -43,6 +45,8 @@ def sample(options):
     if options.conditions:
         raise UserError("--conditions are for many rows of a table: leave it out, or --seeds and --grid")
     if options.seeds:
+        if run.codec.unique:
+            raise UserError("--seeds could repeat rows that are to be unique in this run: ask for several rows of one --seed")
         items = run.codec.joined([run.items(1, seed=seed, **asked) for seed in _range(options.seeds, "--seeds")])
     else:
         items = run.items(options.n, seed=options.seed, **asked)
@@ -53,7 +57,7 @@ def sample(options):
         out.parent.mkdir(parents=True, exist_ok=True)
         run.codec.preview(items, out, labels)
     else:
-        run.codec.write(items, out, labels)
+        run.codec.write(*run.codec.numbered([items], options.seed), out, labels)
     print(out)
 
 

@@ -45,6 +45,7 @@ class Asking:
     def __init__(self, game: Foretells, conditions: Conditions, decode: Callable[[Tensor], pa.Table]):
         self.game, self.conditions, self.decode = game, conditions, decode
         self.choices = game.space.choices
+        self.tellable = [allowed for allowed in conditions.allowed if set(allowed.spans) <= set(game.told_choices)]
         self.tried = self.obeyed = 0
         self.shares: list[float] = []
         self.effective: list[float] = []
@@ -63,7 +64,7 @@ class Asking:
     @cached_property
     def tells(self) -> bool:
         """Whether the game is told a choice."""
-        if not self.game.told or not self.conditions.allowed:
+        if not self.tellable:
             return False
         return self._gathered(seed_of("asked"), told=False)[3] < ENOUGH
 
@@ -116,7 +117,7 @@ class Asking:
 
     def _label(self, n: int, draw: torch.Generator) -> Tensor:
         """Places of allowed choices (n,)."""
-        _, span, shares = min((allowed.told() for allowed in self.conditions.allowed), key=lambda found: found[:2])
+        _, span, shares = min((allowed.told() for allowed in self.tellable), key=lambda found: found[:2])
         return self.choices[span].start + torch.multinomial(torch.from_numpy(shares), n, True, generator=draw)
 
     # ---- choices that conditions leave

@@ -1,12 +1,14 @@
 """Games of rows of tables: what a row's distribution is, an autoencoder and an adversarial game on it."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sparring.games import settings
+from sparring.games import table_settings
 from sparring.games.capabilities import Encodes, Reconstructs
 from sparring.games.classic import GAN
 from sparring.losses.divergences import gaussian_kl
@@ -21,11 +23,11 @@ BLOCK = 1024
 """rows that are rendered at a time"""
 
 
-class Rows(nn.Module):
-    """p(row | out) = prod_choices softmax(out_choice) prod_values L(value; centre, scale),
+class Rows(nn.Module, ABC):
+    """p(row | out) = prod_choices softmax(out_choice) prod_values p(value),
 
-    L the logistic distribution between -1 and 1, which counts where the value's choice is a bin. out (n, choices + 2 values): logits beside centres
-    and log scales. All choices are computed at once, however many there are: sums over a choice are products with its indicator.
+    where a value counts if its choice is a bin. out begins with the logits of all choices; what follows them tells the values, as a member has it.
+    All choices are computed at once, however many there are: sums over a choice are products with its indicator.
     """
 
     def __init__(self, space: TableSpace):
@@ -62,33 +64,11 @@ class Rows(nn.Module):
         weights = torch.exp(logits - self.highest(logits)[:, self.owner])
         return weights / ((weights @ self.indicator) @ self.indicator.T)
 
-    # ---- values: F(x) = (sigma((x - centre) / scale) - sigma(low)) / (sigma(high) - sigma(low)), low and high the same at -1 and 1
-
-    def _logistic(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        centre, scale = out[:, self.width :].chunk(2, 1)
-        return 2 * torch.tanh(centre / 2), torch.exp(scale.clamp(*SCALES))
-
-    def value_nll(self, out: Tensor, x: Tensor) -> Tensor:
-        """-log L of places (n, values), (n, values)."""
-        centre, scale = self._logistic(out)
-        z, low, high = (x - centre) / scale, (-1 - centre) / scale, (1 - centre) / scale
-        inside = F.logsigmoid(high) + F.logsigmoid(-low) + torch.log(-torch.expm1(-2 / scale))
-        return z + 2 * F.softplus(-z) + scale.log() + inside
-
+    @abstractmethod
     def quantile(self, out: Tensor, u: Tensor) -> Tensor:
-        """F^-1(u), (n, values): centre + scale (log p - log(1 - p)), p = (1 - u) sigma(low) + u sigma(high), exact where p is near 0 or 1."""
-        centre, scale = self._logistic(out)
-        low, high = (-1 - centre) / scale, (1 - centre) / scale
-        mixed = lambda sign: torch.logaddexp(F.logsigmoid(sign * low) + torch.log1p(-u), F.logsigmoid(sign * high) + u.log())
-        return (centre + scale * (mixed(1) - mixed(-1))).clamp(-1, 1)
+        """The values at u (n, values) in (0, 1), by their inverse distribution functions, (n, values) in [-1, 1]."""
 
     # ---- rows
-
-    def nll(self, out: Tensor, x: Tensor) -> Tensor:
-        """-log p(row), (n,)."""
-        logits, chosen = out[:, : self.width], x[:, : self.width]
-        choices = self.normaliser(logits).sum(1) - (logits * chosen).sum(1)
-        return choices + (self.value_nll(out, x[:, self.width :]) * (chosen @ self.binned)).sum(1)
 
     def choice_nll(self, out: Tensor, y: Tensor) -> Tensor:
         """-log p of the choice at place y (n,) among all possibilities, (n,)."""
@@ -107,20 +87,64 @@ class Rows(nn.Module):
         chances = self.probabilities(out[:, : self.width])
         return self._row(chances, self.quantile(out, torch.full_like(out[:, : self.values], 0.5)))
 
-    def soft(self, out: Tensor, u: Tensor, temperature: float) -> Tensor:
-        """A row drawn at u that gradients go through: choices are hard, with the gradient of their softmax at this temperature.
+    # Jang et al. 2016, https://arxiv.org/abs/1611.01144, Eq. 2 (Gumbel-softmax)
+    def relaxed(self, out: Tensor, u: Tensor, temperature: float) -> Tensor:
+        """A row drawn at u (n, width + values) that gradients go through: choices are the softer, the higher the temperature."""
+        return self._row(self.probabilities(self._noisy(out, u) / temperature), self._values(out, u))
 
-        Jang et al. 2016, https://arxiv.org/abs/1611.01144, section 2.2 (straight-through Gumbel-softmax).
-        """
-        draws = self.width
-        gumbel = -torch.log(-torch.log(u[:, :draws].clamp(1e-20, 1 - 1e-7)))
-        noisy = (out[:, :draws] + gumbel) / temperature
+    # section 2.2 (straight-through)
+    def soft(self, out: Tensor, u: Tensor, temperature: float) -> Tensor:
+        """The same with hard choices, which have the gradient of the soft ones."""
+        noisy = self._noisy(out, u) / temperature
         chances = self.probabilities(noisy)
         hard = (noisy >= self.highest(noisy)[:, self.owner]).to(chances.dtype)
-        return self._row(hard - chances.detach() + chances, self.quantile(out, u[:, draws:].clamp(EDGE, 1 - EDGE)))
+        return self._row(hard - chances.detach() + chances, self._values(out, u))
+
+    def _noisy(self, out: Tensor, u: Tensor) -> Tensor:
+        """Logits with noise of Gumbel's distribution."""
+        return out[:, : self.width] - torch.log(-torch.log(u[:, : self.width].clamp(1e-20, 1 - 1e-7)))
+
+    def _values(self, out: Tensor, u: Tensor) -> Tensor:
+        return self.quantile(out, u[:, self.width :].clamp(EDGE, 1 - EDGE))
 
     def _row(self, choices: Tensor, values: Tensor) -> Tensor:
         return torch.cat([choices, values * (choices @ self.binned)], 1)
+
+
+class DenseRows(Rows):
+    """Rows whose values have a density."""
+
+    def nll(self, out: Tensor, x: Tensor) -> Tensor:
+        """-log p(row), (n,)."""
+        logits, chosen = out[:, : self.width], x[:, : self.width]
+        choices = self.normaliser(logits).sum(1) - (logits * chosen).sum(1)
+        return choices + (self.value_nll(out, x[:, self.width :]) * (chosen @ self.binned)).sum(1)
+
+    @abstractmethod
+    def value_nll(self, out: Tensor, x: Tensor) -> Tensor:
+        """-log p of places (n, values), (n, values)."""
+
+
+class LogisticRows(DenseRows):
+    """Values have the logistic distribution between -1 and 1. out (n, choices + 2 values): logits, then centres, then log scales."""
+
+    # F(x) = (sigma((x - centre) / scale) - sigma(low)) / (sigma(high) - sigma(low)), low and high the same at -1 and 1
+    def _logistic(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        centre, scale = out[:, self.width :].chunk(2, 1)
+        return 2 * torch.tanh(centre / 2), torch.exp(scale.clamp(*SCALES))
+
+    def value_nll(self, out: Tensor, x: Tensor) -> Tensor:
+        centre, scale = self._logistic(out)
+        z, low, high = (x - centre) / scale, (-1 - centre) / scale, (1 - centre) / scale
+        inside = F.logsigmoid(high) + F.logsigmoid(-low) + torch.log(-torch.expm1(-2 / scale))
+        return z + 2 * F.softplus(-z) + scale.log() + inside
+
+    def quantile(self, out: Tensor, u: Tensor) -> Tensor:
+        """F^-1(u), (n, values): centre + scale (log p - log(1 - p)), p = (1 - u) sigma(low) + u sigma(high), exact where p is near 0 or 1."""
+        centre, scale = self._logistic(out)
+        low, high = (-1 - centre) / scale, (1 - centre) / scale
+        mixed = lambda sign: torch.logaddexp(F.logsigmoid(sign * low) + torch.log1p(-u), F.logsigmoid(sign * high) + u.log())
+        return (centre + scale * (mixed(1) - mixed(-1))).clamp(-1, 1)
 
 
 def uniform(normal: Tensor) -> Tensor:
@@ -132,13 +156,15 @@ class Foretells(Generates):
     """Makes rows in two steps: what noise (and perhaps a choice that is asked for) says of a row, and the draw from that. What it says is a
     product over choices and values (`Rows`), so that some can be fixed and the others drawn."""
 
+    rows_type: ClassVar[type[Rows]] = LogisticRows
+    """how the values of a row are distributed"""
     rows: Rows
-    told: int = 0
-    """possibilities of all choices, where `label` may be the place of one among them"""
+    told_choices: Sequence[int] = ()
+    """numbers of the choices of which `label` may be a possibility, as its place among those of all choices"""
 
     @abstractmethod
     def foretell(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
-        """(n, choices + 2 values) of noise (n, *noise_shape); what noise says beyond that is of the draw."""
+        """What noise (n, *noise_shape) says, as `rows` reads it; what noise says beyond that is of the draw."""
 
 
 class TableVAE(Game, Foretells, Encodes, Reconstructs):
@@ -150,9 +176,9 @@ class TableVAE(Game, Foretells, Encodes, Reconstructs):
 
     block = BLOCK
 
-    def __init__(self, settings: settings.TableVAE, *, space: TableSpace):
+    def __init__(self, settings: table_settings.TableVAE, *, space: TableSpace):
         super().__init__(space)
-        self.settings, self.rows = settings, Rows(space)
+        self.settings, self.rows = settings, self.rows_type(space)
         self.noise_shape = (settings.latent + self.rows.draws,)
         self.encoder = settings.encoder.build(space=space, outputs=2 * settings.latent)
         self.decoder = settings.decoder.build(space=space, noise=settings.latent)
@@ -204,36 +230,53 @@ class TableGAN(GAN, Foretells):
     adversarial_alone = False
     block = BLOCK
 
-    def __init__(self, settings: settings.TableGAN, *, space: TableSpace):
+    def __init__(self, settings: table_settings.TableGAN, *, space: TableSpace):
         super().__init__(settings, space=space)
-        self.rows = Rows(space)
+        self.rows = self.rows_type(space)
         self.noise_shape = (settings.noise + self.rows.draws + 2,)
         shares = [torch.tensor(span.shares or (1 / span.size,) * span.size, dtype=torch.float64) for span in space.choices]
-        self.register_buffer("shares", torch.cat(shares).cumsum(0), persistent=False)               # (width,), choice i goes from i to i + 1
+        constant = lambda name, tensor: self.register_buffer(name, tensor, persistent=False)
+        constant("shares", torch.cat(shares))                                                       # (width,)
+        constant("below", self.shares.cumsum(0))                                                    # (width,), choice i goes from i to i + 1
+        constant("columns", torch.tensor(self.told_choices, dtype=torch.long))
+
+    @property
+    def told_choices(self) -> Sequence[int]:
+        return range(len(self.space.choices)) if self.settings.conditional else ()
 
     @property
     def told(self) -> int:
-        """Possibilities of all choices."""
-        return sum(span.size for span in self.space.choices) if self.settings.conditional else 0
+        """Possibilities of all choices of which one is told."""
+        return sum(self.space.choices[i].size for i in self.told_choices)
 
     def condition(self, y: Tensor | None) -> Tensor | None:
         return y if self.told else None
 
-    def chosen(self, x: Tensor) -> Tensor:
-        """One choice of every row, of a column drawn evenly, as its place among all possibilities, (n,)."""
-        column = (torch.rand(len(x), device=x.device) * len(self.rows.sizes)).long()
+    def some_column(self, u: Tensor) -> Tensor:
+        """The number of a choice that may be told, at u (n,) in [0, 1), (n,)."""
+        return self.columns[(u * len(self.columns)).long()]
+
+    def place(self, x: Tensor, column: Tensor) -> Tensor:
+        """Where a choice (n,) of each row stands among all possibilities, (n,)."""
         return (x[:, : self.rows.width] * self.rows.indicator.T[column]).argmax(1)
 
     def some_choices(self, u: Tensor) -> Tensor:
-        """The same without rows, at u (n, 2) in (0, 1), by the data's shares."""
-        column = (u[:, 0] * len(self.rows.sizes)).long()
-        place = torch.searchsorted(self.shares, column + u[:, 1].double())
+        """The same without rows, of a column drawn evenly, at u (n, 2) in (0, 1), by the data's shares."""
+        column = self.some_column(u[:, 0])
+        place = torch.searchsorted(self.below, column + u[:, 1].double())
         return torch.minimum(torch.maximum(place, self.rows.starts[column]), self.rows.ends[column])
 
+    def asked(self, batch: Batch) -> Batch:
+        """The batch with one choice of every row, y (n,), of a column drawn evenly."""
+        if not self.told:
+            return batch
+        x = batch["x"]
+        return batch | {"y": self.place(x, self.some_column(torch.rand(len(x), device=x.device)))}
+
     def distribution(self, batch: Batch) -> Tensor:
-        """What the generator says of as many rows as the batch has, (n, choices + 2 values)."""
+        """What the generator says of as many rows as the batch has."""
         z = torch.randn(len(batch["x"]), self.settings.noise, device=batch["x"].device)
-        return self.generator(z, self.condition(batch["y"])).float()
+        return self.generator(z, self.condition(batch.get("y"))).float()
 
     def drawn(self, out: Tensor) -> Tensor:
         u = torch.rand(len(out), self.rows.width + self.rows.values, device=out.device)
@@ -243,25 +286,33 @@ class TableGAN(GAN, Foretells):
         return self.drawn(self.distribution(batch))
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        return super().discriminator_loss(batch | {"y": self.chosen(batch["x"])})
+        return super().discriminator_loss(self.asked(batch))
 
     def generator_loss(self, batch: Batch) -> Terms:
-        y = self.chosen(batch["x"])
-        out = self.distribution(batch | {"y": y})
-        terms = {"adversarial": self.objective.generator(self.judge(self.drawn(out), y), lambda: self.judge(batch["x"], y))}
+        batch = self.asked(batch)
+        y, out = batch.get("y"), self.distribution(batch)
+        fake_score = self.judge(self.shown(self.drawn(out)), y)
+        terms = {"adversarial": self.objective.generator(fake_score, lambda: self.judge(self.real(batch), y))}
         return terms | ({"condition": self.rows.choice_nll(out, y).mean()} if self.told else {})
 
     def foretell(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         """`label` (n,): the place of a choice among all possibilities, which the rows shall have; None for rows as they come."""
-        y = self.some_choices(uniform(noise[:, -2:])) if label is None else label
-        return self.average(noise[:, : self.settings.noise], self.condition(y))
+        return self.average(noise[:, : self.settings.noise], self.condition(self.begun(noise) if label is None else label))
+
+    def begun(self, noise: Tensor) -> Tensor | None:
+        """The choice that rows begin with which are not asked for one, (n,)."""
+        return self.some_choices(uniform(noise[:, -2:])) if self.told else None
 
     def render(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
         return self.rows.sample(self.foretell(noise, label), uniform(noise[:, self.settings.noise : -2]))
 
+    def verdict(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """The discriminator's logits (n,) on rows, told y."""
+        return self.discriminator(x, self.condition(y))
+
     def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Without a label the mean over the choices that the row has."""
         if not self.told or label is not None:
-            return self.discriminator(x, self.condition(label))
-        own = [start + part.argmax(1) for start, part in zip(self.rows.starts, x[:, : self.rows.width].split(self.rows.sizes, 1))]
-        return torch.stack([self.discriminator(x, y) for y in own]).mean(0)
+            return self.verdict(x, label)
+        each = [self.place(x, torch.full((len(x),), i, device=x.device)) for i in self.told_choices]
+        return torch.stack([self.verdict(x, y) for y in each]).mean(0)

@@ -1,6 +1,6 @@
 """The sets of real, trivial and spoilt rows that stand beside generated rows of a table. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -18,13 +18,16 @@ FACTOR = 1000.0
 class Sets:
     """Real rows that n generated ones are compared with, and what stands beside those. Nothing is made before it is asked for."""
 
-    def __init__(self, training: pa.Table, held_out: pa.Table, columns: Sequence[Column], n: int, target: str | None, seed: int):
+    def __init__(
+        self, training: pa.Table, held_out: pa.Table, columns: Sequence[Column], n: int, target: str | None, seed: int,
+        copies: Callable[[pa.Table], float] | None = None,
+    ):  # fmt: skip
         names = [column.name for column in columns]
         for table, what in ((training, "training"), (held_out, "held-out")):
             if missing := [name for name in names if name not in table.column_names]:
                 raise UserError(f"the {what} table has no column {missing[0]!r}: give tables of the same columns")
         self.training, self.held_out = training.select(names), some(held_out.select(names), len(held_out), "held out", seed)
-        self.columns, self.n, self.target, self.seed = tuple(columns), n, target, seed
+        self.columns, self.n, self.target, self.seed, self.copies = tuple(columns), n, target, seed, copies
         self._distances: list[tuple[pa.Table, table_privacy.Distances]] = []
 
     @cached_property

@@ -40,14 +40,15 @@ class TableJudge:
     """Judges generated rows, again and again, against one training table and one held-out table.
 
     columns: those that are judged. target: the column that `tstr` and `augmented` predict. names: metrics, by default all.
-    n: the most rows of each set, by default 10,000. Floors, baselines and controls are computed once for each n.
+    n: the most rows of each set, by default 10,000. copies: the share of rows that equal a training row, where `training` holds only some of
+    those. Floors, baselines and controls are computed once for each n.
     """
 
     def __init__(
         self, training: pa.Table, held_out: pa.Table, columns: Sequence[Column], *, target: str | None = None,
-        names: Iterable[str] | None = None, n: int | None = None, seed: int = 0,
+        names: Iterable[str] | None = None, n: int | None = None, seed: int = 0, copies: Callable[[pa.Table], float] | None = None,
     ):  # fmt: skip
-        self.training, self.held_out, self.columns = training, held_out, tuple(columns)
+        self.training, self.held_out, self.columns, self.copies = training, held_out, tuple(columns), copies
         self.target, self.n, self.seed = target, n or ROWS, seed
         self.metrics = named(METRICS if names is None else names, METRICS)
         if target is not None:
@@ -61,7 +62,7 @@ class TableJudge:
         start = time.perf_counter()
         n = min(self.n, len(synthetic), len(self.training), len(self.held_out))
         if n not in self._sets:
-            self._sets[n] = Sets(self.training, self.held_out, self.columns, n, self.target, self.seed)
+            self._sets[n] = Sets(self.training, self.held_out, self.columns, n, self.target, self.seed, self.copies)
         sets, metrics, skipped = self._sets[n], {}, {}
         rows = some(synthetic, n, "synthetic", self.seed)
         for metric in self.metrics:
@@ -222,6 +223,8 @@ def _near(sets: Sets) -> dict[str, Any]:
 
 
 def exact_copies(sets: Sets, rows: pa.Table) -> Found:
+    if sets.copies is not None:
+        return Found(sets.copies(rows), protocol={"compared with": "the hashes of all training rows"})
     return Found(table_privacy.copies(sets.training, rows, sets.columns), protocol={"compared with": f"all {len(sets.training):,} training rows"})
 
 

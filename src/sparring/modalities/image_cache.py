@@ -11,9 +11,9 @@ from sparring.base.devices import free_memory
 from sparring.base.errors import WorkError
 
 
-def cached(key: str, fill: Callable[[Path], None]) -> Path:
+def cached(key: str, fill: Callable[[Path], None], room: str = "images") -> Path:
     """The cache entry of that key, filled if it is not there."""
-    entry = files.cache() / "images" / key
+    entry = files.cache() / room / key
     if not entry.exists():
         files.trim_cache()  # before and not after, or one larger than the cache would be removed while it is new
         try:
@@ -51,6 +51,6 @@ def gathered(pixels: np.ndarray, rows: np.ndarray | None, memory: str = "auto") 
     return mapped(cached(files.hash_bytes(f"{whole} {whole.stat().st_mtime_ns}".encode(), rows.tobytes()), fill) / "pixels.npy")
 
 
-def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    """The head of an .npy file of bytes; its rows may follow in pieces."""
-    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+def write_header(file: BinaryIO, shape: tuple[int, ...], of: str = "|u1") -> None:
+    """The head of an .npy file of bytes, or numbers of another type; its rows may follow in pieces."""
+    np.lib.format.write_array_header_1_0(file, {"descr": of, "fortran_order": False, "shape": shape})

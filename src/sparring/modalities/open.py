@@ -22,14 +22,14 @@ PAIR, HALVES = "::", "halves"
 TABLES = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".tsv", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
 
 
-def open_data(text: str, kinds: Sequence[str] = ()) -> Source:
+def open_data(text: str, kinds: Sequence[str] = (), memory: str = "auto") -> Source:
     """The built-in of that name, or what lies at that path (write ./digits for a folder called like a built-in); A::B are two collections of
     pictures, and PATH::halves one whose left halves are A and whose right halves are B.
 
     Folders, .zip and single picture files are pictures; .npy and .npz by their contents; .parquet, .arrow, .feather, .jsonl, .tsv and
     compressed ones are tables. A .csv is what `kinds` has, the kinds of data that the caller takes: points or a table. Where that leaves a
-    choice it is points if it holds nothing but numbers (and perhaps a column `label`), else a table. UserError, in one line, when there is
-    nothing or nothing that can be used.
+    choice it is points if it holds nothing but numbers (and perhaps a column `label`), else a table. `memory` says where a table's rows are
+    (`table_source.open_table`). UserError, in one line, when there is nothing or nothing that can be used.
     """
     if text in BUILTINS:
         return open_builtin(text)
@@ -41,7 +41,7 @@ def open_data(text: str, kinds: Sequence[str] = ()) -> Source:
         raise UserError(f"there is no data at {text}: give a folder, a .zip, .npz, .npy, .csv or .parquet, or the name of a built-in{known}")
     kind = path.suffix.lower()
     if path.is_file() and (path.name.lower().endswith(TABLES) or (kind == ".csv" and _is_table(path, kinds))):
-        return _table_code().open_table(path)
+        return _table_code().open_table(path, memory=memory)
     if kind == ".csv":
         from sparring.modalities.points import open_points
 
@@ -57,17 +57,19 @@ def open_data(text: str, kinds: Sequence[str] = ()) -> Source:
     raise UserError(f"{text} is of no known kind: give a folder of pictures, a picture, a .zip, .npz, .npy, .csv or .parquet")
 
 
-def open_named(text: str, kinds: Sequence[str] = ()) -> tuple[str, Source]:
+def open_named(text: str, kinds: Sequence[str] = (), memory: str = "auto") -> tuple[str, Source]:
     """The source, and its full name: that of a built-in stays, a path becomes absolute."""
-    source = open_data(text, kinds)
+    source = open_data(text, kinds, memory)
     sides = _sides(text)
     return PAIR.join(map(_full_name, sides)) if sides else _full_name(text), source
 
 
-def opened(data: Any, kinds: Sequence[str] = ()) -> tuple[str, Source]:
+def opened(data: Any, kinds: Sequence[str] = (), memory: str = "auto") -> tuple[str, Source]:
     """The same of a frame too (pandas, polars, arrow, or a dict of arrays), whose name is then FRAME."""
     if isinstance(data, (str, os.PathLike)):
-        return open_named(str(data), kinds)
+        return open_named(str(data), kinds, memory)
+    if memory == "disk":
+        raise UserError("a frame is in memory already: leave memory disk out, or save it as Parquet and give the file")
     return FRAME, _table_code().from_frame(data, FRAME)
 
 

@@ -126,15 +126,23 @@ with warnings.catch_warnings():                                  # pydantic has 
         kind: ClassVar[str] = "tables"
 
         schema: str | None = None
-        """a YAML or JSON file that says what columns are: {columns: {age: integer, id: drop, when: {kind: date, format: "%d/%m/%Y"}}}"""
+        """a YAML or JSON file that says what columns are: {columns: {age: integer, id: drop, when: {kind: date, format: "%d/%m/%Y"}}}, and
+        what rows obey: {constraints: ["start <= end", {together: [city, country]}, {unique: [id]}]}"""
         target: str | None = None
         """the column that others are to predict: what `tstr` and `augmented` measure"""
+        numbers: Literal["quantiles", "mixtures"] = "quantiles"
+        """what numbers and dates with many values are cut into: bins of equal counts with places by rank, or modes of a Gaussian mixture with places
+        by distance (as published with ctgan and tvae)"""
         bins: int = Field(64, ge=2, le=4096)
-        """bins of equal counts that numbers and dates with many values are cut into"""
+        """of quantiles: bins of equal counts"""
+        modes: int = Field(10, ge=1, le=100)
+        """of mixtures: most modes of a column"""
         few: int = Field(128, ge=0)
         """numbers and dates with at most so many different values are chosen among these"""
         factor: int = Field(1000, ge=4)
         """columns with more categories than this are chosen in two steps"""
+        memory: Annotated[Literal["ram", "disk"] | Auto, Rule("disk for Parquet and Arrow files of more than 1 GiB in memory")] = "auto"
+        """where rows are: in memory, or in their file and, encoded, memory-mapped in the cache"""
 
 
 def encoding_for(space: Space) -> Encoding:

@@ -5,12 +5,13 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparring.base import files
 from sparring.base.space import Space
 from sparring.modalities.settings import Encoding
 
@@ -42,12 +43,16 @@ class Source(ABC):
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def hashes(self) -> list[str]:
+    def hashes(self) -> Sequence[str]:
         """A hash of each item's content: equal items have equal hashes. The split is made from these."""
 
     def given_hashes(self) -> list[str] | None:
         """Of what items are made from, where it is a collection of its own that is not paired with them; else None."""
         return None
+
+    def content(self) -> str:
+        """A hash of all items, whatever their order."""
+        return files.hash_bytes(*(h.encode() for h in [*sorted(self.hashes()), *sorted(self.given_hashes() or ())]))
 
     def keep(self, path: Path) -> None:
         """Writes a loose source into a file that can be opened."""
@@ -103,6 +108,19 @@ class Codec(ABC):
     def received(self, items: Any) -> Any:
         """Items that users hand over, as they are here."""
         return items
+
+    def numbered(self, parts: Iterable[Any], seed: int, start: int = 0) -> Iterable[Any]:
+        """Items that come in parts, beginning with number `start`, with what is made from their numbers (keys of tables)."""
+        return parts
+
+    @property
+    def unique(self) -> tuple[tuple[str, ...], ...]:
+        """Columns of rows of which no two may have the same combination of values."""
+        return ()
+
+    def distinct(self, parts: Iterable[Any]) -> Iterable[Any]:
+        """Items that come in parts, without those that repeat an earlier one in what is to be unique."""
+        return parts
 
     @abstractmethod
     def write(self, items: np.ndarray, out: Path, labels: np.ndarray | None = None) -> None:

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from sparring.base.settings import Auto, Rule, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
 SALT = b"sparring split 1:"
@@ -42,7 +44,7 @@ def held_out(n: int, settings: Split) -> tuple[int, int]:
     return validation, test
 
 
-def split(hashes: list[str], settings: Split) -> dict[str, "np.ndarray"]:
+def split(hashes: "Sequence[str]", settings: Split) -> dict[str, "np.ndarray"]:
     """{"train", "validation", "test"} -> item numbers, ascending (int64). Together they are all items, each once.
 
     Items are ordered by salted content hash and cut in two places. Equal items lie side by side in that order and never fall
@@ -50,16 +52,16 @@ def split(hashes: list[str], settings: Split) -> dict[str, "np.ndarray"]:
     """
     import numpy as np
 
-    keys = [hashlib.sha256(SALT + item.encode()).digest() for item in hashes]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    ordered = [keys[i] for i in order]
+    keys = np.fromiter((hashlib.sha256(SALT + item.encode()).digest()[:16] for item in hashes), "S16", len(hashes))
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
     validation, test = held_out(len(keys), settings)
     first, second = _cut(ordered, test), _cut(ordered, test + validation)
     parts = {"train": order[second:], "validation": order[first:second], "test": order[:first]}
-    return {name: np.array(sorted(rows), dtype=np.int64) for name, rows in parts.items()}
+    return {name: np.sort(rows).astype(np.int64) for name, rows in parts.items()}
 
 
-def _cut(ordered: list[bytes], place: int) -> int:
+def _cut(ordered: "np.ndarray", place: int) -> int:
     """The place nearest to `place` that lies between two different keys; never the very end, so that training keeps something."""
     start = end = place
     while 0 < start < len(ordered) and ordered[start - 1] == ordered[start]:

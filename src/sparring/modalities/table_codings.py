@@ -98,13 +98,66 @@ class Listed(Coding):
         return cls(column, arrays["values"], arrays["each"].to_numpy(), factor)
 
 
-class Binned(Coding):
-    """Numbers in bins of about equal shares, and beside them values of their own: frequent ones, infinite ones, missing.
+class Measured(Coding):
+    """Numbers and dates in bins, and beside them values of their own: infinite ones and missing ones at least.
+
+    Numbers that have a step (whole numbers, decimals, days) are counted in it: these are their keys. Those of others are the numbers themselves.
+    """
+
+    exact: pa.Array
+    """values of their own"""
+    unit: int
+    """of the step, 0 for none"""
+
+    @abstractmethod
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The least and the greatest number of every bin, (bins,) each; dates as microseconds."""
+
+    @abstractmethod
+    def place(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(bin, place within it in [-1, 1]) of keys, (n,) each."""
+
+    @abstractmethod
+    def keys(self, code: np.ndarray, within: np.ndarray) -> np.ndarray:
+        """Keys (n,) at places within bins."""
+
+    @property
+    def own(self) -> pa.Array:
+        """Values that are in no bin, of the column's type."""
+        return self.exact.cast(CANONICAL[self.column.kind])
+
+    def encode(self, array):
+        plain = array.cast(PLAIN[self.column.kind])
+        own = pc.index_in(plain, value_set=self.exact, skip_nulls=False)
+        is_own = own.is_valid().to_numpy(zero_copy_only=False)
+        numbers = plain.fill_null(0).to_numpy(zero_copy_only=False)
+        missing = plain.is_null().to_numpy(zero_copy_only=False)
+        if (strange := ~is_own & (missing | ~np.isfinite(numbers))).any():
+            what = "missing" if missing[strange][0] else numbers[strange][0]
+            raise UserError(f"column {self.column.name!r} has the value {what}, which it had not in the data that this was fitted to")
+        code, within = self.place(to_keys(np.where(is_own, 0, numbers), self.unit))
+        code = np.where(is_own, self.bins + own.fill_null(0).to_numpy(zero_copy_only=False), code)
+        return [code], np.where(is_own, 0.0, within)
+
+    def decode(self, codes, within, n):
+        numbers = to_numbers(self.keys(np.minimum(codes[0], self.bins - 1), within), self.unit, self.column)
+        if not len(self.exact):
+            return pa.array(numbers).cast(CANONICAL[self.column.kind])
+        is_own, at = codes[0] >= self.bins, np.maximum(codes[0] - self.bins, 0)
+        own = self.exact.fill_null(0).to_numpy(zero_copy_only=False)[at]
+        missing = is_own & self.exact.is_null().to_numpy(zero_copy_only=False)[at]
+        return pa.array(np.where(is_own, own, numbers), mask=missing).cast(CANONICAL[self.column.kind])
+
+    def counts(self, array):
+        return np.bincount(self.encode(array)[0][0], minlength=self.sizes[0])
+
+
+class Binned(Measured):
+    """Numbers in bins of about equal shares; values that are more frequent than a bin are of their own too.
 
     The place within a bin is by rank, not by length: 0.5 of the way is where half of the bin's values are below. So it is uniform
-    whatever the distribution, which is kept as the shares below `knots`. Numbers that have a step (whole numbers, decimals, days) are counted in
-    it. They come back exactly where two knots are less than a million steps apart, else to a millionth of that distance; numbers beyond
-    the range of the data become its ends.
+    whatever the distribution, which is kept as the shares below `knots`. Numbers that have a step come back exactly where two knots are less than
+    a million steps apart, else to a millionth of that distance; numbers beyond the range of the data become its ends.
     """
 
     def __init__(self, column: Column, exact: pa.Array, knots: np.ndarray, mass: np.ndarray, starts: np.ndarray, unit: int, shares: np.ndarray):
@@ -116,14 +169,11 @@ class Binned(Coding):
     @classmethod
     def fit(cls, column: Column, array: pa.Array, bins: int) -> "Binned | None":
         """None where every value is frequent enough for a choice of its own: more so than a bin."""
-        plain = array.cast(PLAIN[column.kind])
-        counted = pc.value_counts(plain)
-        values, counts = counted.field("values"), counted.field("counts").to_numpy()
-        numbers, missing = values.fill_null(0).to_numpy(zero_copy_only=False), values.is_null().to_numpy(zero_copy_only=False)
-        own = missing | ~np.isfinite(numbers) | (counts > max(1, counts.sum() / bins))
+        values, counts, numbers, finite = counted(column, array)
+        own = ~finite | (counts > max(1, counts.sum() / bins))
         if own.all():
             return None
-        unit = step_of(column, numbers[~missing & np.isfinite(numbers)])
+        unit = step_of(column, numbers[finite])
         keys, weights = to_keys(numbers[~own], unit), counts[~own]
         order = np.argsort(keys)
         ordered = np.repeat(keys[order], weights[order])                                        # (m,) ascending, without those of their own
@@ -136,39 +186,16 @@ class Binned(Coding):
         starts = np.unique(np.searchsorted(mass[:-1], np.arange(amount) / amount - 1e-9))
         starts = np.append(starts[starts < len(knots)], len(knots))
         coding = cls(column, values.filter(pa.array(own)), np.append(knots, end), mass, starts, unit, np.zeros(len(starts) - 1 + own.sum()))
-        bins_of = coding._place(keys)[0]
+        bins_of = coding.place(keys)[0]
         held = np.bincount(bins_of, weights, minlength=coding.bins)
         coding.shares = (np.concatenate([held, counts[own]]) / counts.sum(),)
         return coding
 
-    def encode(self, array):
-        plain = array.cast(PLAIN[self.column.kind])
-        own = pc.index_in(plain, value_set=self.exact, skip_nulls=False)
-        is_own = own.is_valid().to_numpy(zero_copy_only=False)
-        numbers = plain.fill_null(0).to_numpy(zero_copy_only=False)
-        missing = plain.is_null().to_numpy(zero_copy_only=False)
-        if (strange := ~is_own & (missing | ~np.isfinite(numbers))).any():
-            what = "missing" if missing[strange][0] else numbers[strange][0]
-            raise UserError(f"column {self.column.name!r} has the value {what}, which it had not in the data that this was fitted to")
-        code, within = self._place(to_keys(np.where(is_own, 0, numbers), self.unit))
-        code = np.where(is_own, self.bins + own.fill_null(0).to_numpy(zero_copy_only=False), code)
-        return [code], np.where(is_own, 0.0, within)
-
-    def counts(self, array):
-        return np.bincount(self.encode(array)[0][0], minlength=self.sizes[0])
-
-    @property
-    def own(self) -> pa.Array:
-        """Values that are in no bin, of the column's type."""
-        return self.exact.cast(CANONICAL[self.column.kind])
-
-    def ends(self) -> tuple[np.ndarray, np.ndarray]:
-        """The least and the greatest number of every bin, (bins,) each; dates as microseconds."""
+    def ends(self):
         low, high = self.knots[self.starts[:-1]], self.knots[self.starts[1:]]
         return tuple(to_numbers(keys, self.unit, self.column) for keys in (low, high - 1 if self.unit else high))
 
-    def _place(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(bin, place within it in [-1, 1]) of keys, (n,) each."""
+    def place(self, keys):
         knot = np.clip(np.searchsorted(self.knots, keys, "right") - 1, 0, len(self.knots) - 2)
         low, high = self.knots[knot], self.knots[knot + 1]
         keys = np.clip(keys, low, high)
@@ -178,19 +205,12 @@ class Binned(Coding):
         below, above = self.mass[self.starts[code]], self.mass[self.starts[code + 1]]
         return code, np.clip((rank - below) / (above - below), 0, 1) * 2 - 1
 
-    def decode(self, codes, within, n):
-        code = np.minimum(codes[0], self.bins - 1)
+    def keys(self, code, within):
         below, above = self.mass[self.starts[code]], self.mass[self.starts[code + 1]]
         rank = below + np.clip((within + 1) / 2, 0, 1) * (above - below)
         knot = np.clip(np.searchsorted(self.mass, rank, "right") - 1, self.starts[code], self.starts[code + 1] - 1)
         part = np.clip((rank - self.mass[knot]) / (self.mass[knot + 1] - self.mass[knot]), 0, 1)
-        numbers = to_numbers(along(self.knots[knot], self.knots[knot + 1], part, whole=bool(self.unit)), self.unit, self.column)
-        if not len(self.exact):
-            return pa.array(numbers).cast(CANONICAL[self.column.kind])
-        is_own, at = codes[0] >= self.bins, np.maximum(codes[0] - self.bins, 0)
-        own = self.exact.fill_null(0).to_numpy(zero_copy_only=False)[at]
-        missing = is_own & self.exact.is_null().to_numpy(zero_copy_only=False)[at]
-        return pa.array(np.where(is_own, own, numbers), mask=missing).cast(CANONICAL[self.column.kind])
+        return along(self.knots[knot], self.knots[knot + 1], part, whole=bool(self.unit))
 
     def arrays(self):
         return {
@@ -236,35 +256,34 @@ class Derived(Coding):
         return self.listed.arrays() | {"told": pa.array(self.told)}
 
 
-def told_by(parent: np.ndarray, child: np.ndarray, sizes: tuple[int, int]) -> np.ndarray | None:
-    """The child's code for every code of the parent, (sizes[0],), where codes (n,) leave no doubt: one that is always the same, and that would have
-    differed `CHANCES` times at least if the two columns were unrelated. None otherwise."""
-    rest = 1 - np.bincount(child, minlength=sizes[1]).max() / len(child)
-    if (len(child) - sizes[0]) * rest < CHANCES:
-        return None
-    told = np.zeros(sizes[0], np.int64)
-    for some in (slice(PROBED), slice(None)):
-        told[parent[some]] = child[some]
-        if (told[parent[some]] != child[some]).any():
-            return None
-    return told
+class Telling:
+    """Whether the codes of one column leave no doubt about those of another, over rows that come in blocks."""
 
+    def __init__(self, parents: int):
+        self.told = np.full(parents, -1)
+        """(parents,) the child's code for every code of the parent; -1 where none came yet"""
 
-def fit_coding(column: Column, array: pa.Array, *, bins: int, few: int, factor: int) -> Coding:
-    """Bins for numbers and dates of more than `few` different values, and of those that hardly come twice; else a list."""
-    if column.kind in NUMBERS:
-        different = pc.count_distinct(array, mode="all").as_py()
-        if (different > few or 2 * different > len(array)) and (coding := Binned.fit(column, array, bins)) is not None:
-            return coding
-    return Listed.fit(column, array, factor)
-
-
-def load_coding(column: Column, arrays: Mapping[str, pa.Array], factor: int) -> Coding:
-    """One that stands by itself; of a derived column its own list."""
-    return Binned.load(column, arrays) if "knots" in arrays else Listed.load(column, arrays, factor)
+    def holds(self, parent: np.ndarray, child: np.ndarray) -> bool:
+        """Of further rows, codes (n,) each."""
+        for some in (slice(PROBED), slice(None)):
+            told = self.told.copy()
+            told[parent[some]] = child[some]
+            if (told[parent[some]] != child[some]).any() or ((told != self.told) & (self.told >= 0)).any():
+                return False
+        self.told = told
+        return True
 
 
 # ---- numbers and their steps
+
+
+def counted(column: Column, array: pa.Array) -> tuple[pa.Array, np.ndarray, np.ndarray, np.ndarray]:
+    """Different values of a column of numbers, how often each comes, each as a number, and which are finite; (k,) each."""
+    found = pc.value_counts(array.cast(PLAIN[column.kind]))
+    values = found.field("values")
+    numbers = values.fill_null(0).to_numpy(zero_copy_only=False)
+    finite = np.isfinite(numbers) & values.is_valid().to_numpy(zero_copy_only=False)
+    return values, found.field("counts").to_numpy(), numbers, finite
 
 
 def step_of(column: Column, numbers: np.ndarray) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from sparring.base.settings import Settings, load, read
 
@@ -55,8 +55,8 @@ def _as_words(value):
 class Told(Settings):
     """What a schema file says of a column."""
 
-    kind: Literal["category", "boolean", "integer", "real", "date", "drop"] | None = None
-    """none: it is found"""
+    kind: Literal["category", "boolean", "integer", "real", "date", "drop", "key"] | None = None
+    """none: it is found; key: not modelled, and made anew for every generated row"""
     format: str | None = None
     """of dates in text, as strptime has it"""
     words: Annotated[tuple[str, str] | None, BeforeValidator(_as_words)] = None
@@ -65,10 +65,59 @@ class Told(Settings):
     """values that stand for missing ones, instead of the usual words (an empty cell always does)"""
 
 
-class TableSchema(Settings):
-    """{columns: {age: integer, id: drop, when: {kind: date, format: "%d/%m/%Y"}}}; the kinds of columns that are not named are found."""
+class Together(Settings):
+    """Columns of which only such combinations are made as the data have."""
 
-    columns: dict[str, Annotated[Told, BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)]]
+    together: tuple[str, ...] = Field(min_length=2)
+
+    def __str__(self) -> str:
+        return f"together: [{', '.join(self.together)}]"
+
+
+class Unique(Settings):
+    """Columns that together are another in every row. One alone is a key, which is made anew."""
+
+    unique: tuple[str, ...] = Field(min_length=1)
+
+    def __str__(self) -> str:
+        return f"unique: [{', '.join(self.unique)}]"
+
+
+def _as_constraint(value):
+    """A text, or a mapping of one word to names of columns."""
+    if isinstance(value, dict) and len(value) == 1:
+        (word, names), kinds = next(iter(value.items())), {"together": Together, "unique": Unique}
+        names = _as_words([names] if isinstance(names, str) else names)
+        least = 2 if word == "together" else 1
+        if word in kinds and isinstance(names, list) and len(set(names)) == len(names) >= least:
+            return kinds[word](**{word: names})
+    if isinstance(value, str):
+        return value
+    raise ValueError(f'a constraint is like "start <= end", "age >= 17", {{together: [city, country]}} or {{unique: [id]}}, not {value!r}')
+
+
+class TableSchema(Settings):
+    """{columns: {age: integer, id: drop, when: {kind: date, format: "%d/%m/%Y"}}, constraints: ["start <= end", {together: [city, country]}]}; the
+    kinds of columns that are not named are found."""
+
+    columns: dict[str, Annotated[Told, BeforeValidator(lambda value: {"kind": value} if isinstance(value, str) else value)]] = {}
+    constraints: tuple[Annotated[str | Together | Unique, BeforeValidator(_as_constraint)], ...] = ()
+
+    @property
+    def told(self) -> dict[str, Told]:
+        """What is said of columns, in `columns` and by constraints."""
+        keys = [one.unique[0] for one in self.constraints if isinstance(one, Unique) and len(one.unique) == 1]
+        return self.columns | {name: self.columns.get(name, Told()).model_copy(update={"kind": "key"}) for name in keys}
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that are made anew."""
+        return tuple(name for name, told in self.told.items() if told.kind == "key")
+
+    @property
+    def rules(self) -> bool:
+        """Whether something is said of whole rows."""
+        return bool(self.constraints) or any(told.kind == "key" for told in self.columns.values())
 
 
 def read_schema(path: str | Path) -> TableSchema:

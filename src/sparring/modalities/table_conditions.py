@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sparring.base.errors import UserError, nearest
-from sparring.modalities.table_codings import NUMBERS, Binned, Coding, Derived, Listed
+from sparring.modalities.table_codings import NUMBERS, Coding, Derived, Listed, Measured
 from sparring.modalities.table_columns import Column
 from sparring.modalities.table_dates import parse_dates
 from sparring.modalities.table_types import as_text
@@ -199,7 +199,7 @@ def possible(coding: Coding, condition: Condition) -> np.ndarray:
     return np.concatenate([condition.reaches(low, high), condition.holds(coding.own)])
 
 
-def _allowed(root: Listed | Binned, mask: np.ndarray, spans: tuple[int, ...]) -> Allowed:
+def _allowed(root: Listed | Measured, mask: np.ndarray, spans: tuple[int, ...]) -> Allowed:
     if len(spans) == 1:
         return Allowed(spans, root.shares[0][None], mask[None])
     value = root.joined(np.divmod(np.arange(root.sizes[0] * root.sizes[1]), root.sizes[1]))           # of every pair of codes
@@ -212,14 +212,14 @@ def _nothing(condition: Condition, coding: Coding) -> str:
     column, name = condition.column, condition.column.name
     if not condition.text:
         return f"column {name!r} {'is never' if condition.sign == '=' else 'is always'} missing in the data"
-    values = coding.own if isinstance(coding, Binned) else (coding.listed if isinstance(coding, Derived) else coding).values
+    values = coding.own if isinstance(coding, Measured) else (coding.listed if isinstance(coding, Derived) else coding).values
     if column.kind not in NUMBERS:
         known = as_text(pa.table([values.drop_null()], names=[name]), (column,)).column(0).to_pylist()
         return f"column {name!r} has no value {condition.text!r}{nearest(condition.text, known)}"
     ends = values.drop_null()
-    if isinstance(coding, Binned):
+    if isinstance(coding, Measured):
         low, high = coding.ends()
-        ends = pa.concat_arrays([ends, pa.array(np.array([low[0], high[-1]])).cast(ends.type)])
+        ends = pa.concat_arrays([ends, pa.array(np.array([low.min(), high.max()])).cast(ends.type)])
     ends = pc.min_max(ends)
     shown = as_text(pa.table([pa.array([ends["min"].as_py(), ends["max"].as_py()], values.type)], names=[name]), (column,)).column(0).to_pylist()
     return f"nothing in the data obeys {condition}: column {name!r} goes from {shown[0]} to {shown[1]}"

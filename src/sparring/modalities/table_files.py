@@ -12,7 +12,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import pyarrow.json  # not part of `import pyarrow`
 
 from sparring.base.errors import UserError
 
+ARROW = (".arrow", ".feather", ".ipc")
 DELIMITERS = ",\t;|"
 HEAD = 2**18
 """bytes that the delimiter and the names are found in"""
@@ -55,12 +56,11 @@ def read_file(path: Path) -> Raw:
     """A table by its name's end; UserError in one line."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: give one file, .csv, .tsv, .parquet, .arrow, .feather or .jsonl")
-    suffixes = [s.lower() for s in path.suffixes]
-    kind = next((s for s in reversed(suffixes) if s != ".gz"), "")
-    try:
+    kind = kind_of(path)
+    with readable(path):
         if kind == ".parquet":
             raw = Raw(_parquet(path), text=False)
-        elif kind in (".arrow", ".feather", ".ipc"):
+        elif kind in ARROW:
             raw = Raw(_arrow(path), text=False)
         elif kind in (".jsonl", ".ndjson"):
             raw = _json_lines(path)
@@ -68,8 +68,6 @@ def read_file(path: Path) -> Raw:
             raw = _delimited(path)
         else:
             raise UserError(f"{path} is no table: give a .csv, .tsv, .parquet, .arrow, .feather or .jsonl")
-    except (OSError, pa.ArrowException, EOFError, zlib.error, MemoryError) as error:
-        raise UserError(f"cannot read {path} as {kind.lstrip('.')} ({_line(error)}): save it anew") from None
     names, problems = unique_names(raw.table.column_names)
     raw = Raw(raw.table.rename_columns(names), raw.text, (*raw.problems, *problems), raw.left_out)
     if not raw.table.num_columns or not raw.table.num_rows:
@@ -77,6 +75,20 @@ def read_file(path: Path) -> Raw:
         left_out = "".join(f"; {p}" for p in raw.problems) if raw.left_out else ""
         raise UserError(f"{path} holds {what}{left_out}: a table has a line of names and a row an item")
     return raw
+
+
+def kind_of(path: Path) -> str:
+    """The end of a file's name that says what it holds, `.csv` of t.csv.gz."""
+    return next((s for s in map(str.lower, reversed(path.suffixes)) if s != ".gz"), "")
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What goes wrong while a file is read is said in one line."""
+    try:
+        yield
+    except (OSError, pa.ArrowException, EOFError, zlib.error, MemoryError) as error:
+        raise UserError(f"cannot read {path} as {kind_of(path).lstrip('.')} ({_line(error)}): save it anew") from None
 
 
 def unique_names(names: Iterable[Any]) -> tuple[list[str], list[str]]:

@@ -38,6 +38,7 @@ SOME = 50
 ROWS = 20
 """rows below which nothing is said to be an identifier or free text"""
 EXACT = 2**53
+LEFT_OUT = {"drop": "the schema drops it", "key": "a key, which is made anew for every generated row"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Found:
     values: pa.Array | None
     dropped: str = ""
     problems: tuple[str, ...] = ()
+
+    def without_values(self) -> "Found":
+        return replace(self, values=None)
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ class Words:
 
 def find(name: str, column: pa.ChunkedArray, *, text: bool, told: Told | None = None) -> Found:
     """What a column holds. text: it is of a text file. told: what a schema says of it; dropped where that is impossible."""
-    if told and told.kind == "drop":
-        return Found(None, None, "the schema drops it")
+    if told and told.kind in LEFT_OUT:
+        return Found(None, None, LEFT_OUT[told.kind])
     missing, told = told.missing if told else None, told if told and told.kind else None
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
@@ -105,25 +109,25 @@ def find(name: str, column: pa.ChunkedArray, *, text: bool, told: Told | None = 
         kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
-    words = _is_text(column.type) or pa.types.is_time(column.type)
+    words = is_text(column.type) or pa.types.is_time(column.type)
     if pa.types.is_uint64(column.type) and column.null_count < len(column):
         words = pc.max(column).as_py() >= 2**63                 # beyond what integers here hold
     if not words and not pa.types.is_null(kind) and told and (told.kind == "category" or (told.kind == "date" and not pa.types.is_temporal(kind))):
-        words = not pa.types.is_nested(kind) and not _is_binary(kind)
+        words = not pa.types.is_nested(kind) and not is_binary(kind)
     if words:
         found = _of_words(_words(name, column, text, missing), text, told, str(kind))
     else:
-        if missing and not pa.types.is_nested(kind) and not _is_binary(kind):
+        if missing and not pa.types.is_nested(kind) and not is_binary(kind):
             column = pc.if_else(pc.is_in(column.cast(pa.string()), pa.array(missing)), pa.scalar(None, column.type), column)
         found = _of_values(name, column, told, str(kind))
     return found if found.column is None else replace(found, column=found.column.model_copy(update={"absent": missing}))
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def _is_binary(kind: pa.DataType) -> bool:
+def is_binary(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind)
 
 
@@ -337,7 +341,7 @@ def _short(word: str) -> str:
 
 def _of_values(name: str, column: pa.ChunkedArray, told: Told | None, kind: str) -> Found:
     of = column.type
-    if pa.types.is_nested(of) or _is_binary(of):
+    if pa.types.is_nested(of) or is_binary(of):
         return Found(None, None, f"values of type {of}: a cell holds one number, word or date")
     if not pa.types.is_null(of) and pa.types.is_floating(of):
         column = column.cast(pa.float64())
@@ -417,7 +421,8 @@ def _numbers(name: str, values: pa.Array, counted, whole: bool, column: dict, no
     how often each is there."""
     different, counts = counted
     k, n = len(different), len(values) - values.null_count
-    if whole and not told and k == n == len(values) >= ROWS and (why := _numbering(name, values.to_numpy())):
+    unique = k == n == len(values) >= ROWS
+    if whole and not told and unique and (why := numbering(name, values.to_numpy(), (different.min(), different.max()), n)):
         return Found(None, None, f"an identifier: {why}")
     infinite = not whole and bool(np.isinf(different).any())
     why = f"{note}, {_distinct(values, k)}"
@@ -438,14 +443,15 @@ def _distinct(values: pa.Array, k: int) -> str:
     return f"{k:,} different{', nearly unique' if k > 0.9 * n and n > ROWS else ''}"
 
 
-def _numbering(name: str, numbers: np.ndarray) -> str:
-    """Why whole numbers that are all different number the rows; empty when they measure something."""
-    span = int(numbers.max()) - int(numbers.min()) + 1
+def numbering(name: str, numbers: np.ndarray, ends: tuple[int, int], rows: int) -> str:
+    """Why whole numbers that are all different number so many rows; empty when they measure something. ends: the least and the greatest;
+    numbers: all, or some of them in order."""
+    span = int(ends[1]) - int(ends[0]) + 1
     if re.search("(?i)year", name):
         return ""
-    if span == len(numbers):
-        return f"all different, the whole numbers from {numbers.min()} to {numbers.max()}"
-    if span <= 10 * len(numbers) and (np.diff(numbers) > 0).all():
+    if span == rows:
+        return f"all different, the whole numbers from {ends[0]} to {ends[1]}"
+    if span <= 10 * rows and (np.diff(numbers) > 0).all():
         return "all different, in order"
     return f"all different whole numbers, and the name {name!r}" if re.search(KEY, name) else ""
 
@@ -486,7 +492,7 @@ def _restored(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     inner = to.value_type if pa.types.is_dictionary(to) else to
     if pa.types.is_floating(values.type) and column.decimals is not None:
         values = pc.round(values, column.decimals)
-    if _is_text(inner):
+    if is_text(inner):
         values = _as_text(values, column).cast(inner)
     elif pa.types.is_time(inner):
         values = values.cast(inner, safe=False)

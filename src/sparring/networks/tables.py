@@ -23,7 +23,7 @@ def embeddings(space: Space, width: int) -> nn.Linear:
 
 
 def distribution(space: Space, inputs: int) -> nn.Linear:
-    """(n, inputs) -> (n, choices + 2 values), as `games.tables.Rows` reads it. It begins with the shares that the data have, and with
+    """(n, inputs) -> (n, choices + 2 values), as `games.tables.LogisticRows` reads it. It begins with the shares that the data have, and with
     values anywhere in a bin."""
     out = nn.Linear(inputs, space.numbers + len(space.values))
     with torch.no_grad():
@@ -86,21 +86,28 @@ class Perceptron(nn.Module):
         return self.layers(first)
 
 
+class Concatenating(nn.Module):
+    """(n, inputs) -> (n, width + inputs): a layer beside what it saw (Xu et al. 2019, section 4.4)."""
+
+    def __init__(self, inputs: int, width: int, norm: nn.Module):
+        super().__init__()
+        self.layer, self.norm = nn.Linear(inputs, width), norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([torch.relu(self.norm(self.layer(x))), x], 1)
+
+
 class Residual(nn.Module):
-    """(n, noise) -> (n, choices + 2 values): every layer sees all that came before it (Xu et al. 2019, section 4.4)."""
+    """(n, noise) -> (n, choices + 2 values): every layer sees all that came before it."""
 
     def __init__(self, settings: settings.RowResidual, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
         self.told = Embedding(labels, settings.told) if labels else None
         inputs = noise + (settings.told if labels else 0)
         widths = [inputs + i * settings.width for i in range(settings.depth + 1)]
-        self.layers = nn.ModuleList(nn.Linear(width, settings.width) for width in widths[:-1])
-        self.norms = nn.ModuleList(nn.BatchNorm1d(settings.width) if settings.norm == "batch" else nn.Identity() for _ in widths[:-1])
+        norm = lambda: nn.BatchNorm1d(settings.width) if settings.norm == "batch" else nn.Identity()
+        self.layers = nn.Sequential(*(Concatenating(width, settings.width, norm()) for width in widths[:-1]))
         self.out = distribution(space, widths[-1])
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        if self.told is not None:
-            z = torch.cat([z, self.told(label)], 1)
-        for layer, norm in zip(self.layers, self.norms):
-            z = torch.cat([torch.relu(norm(layer(z))), z], 1)                       # (n, inputs + width) and so on
-        return self.out(z)
+        return self.out(self.layers(z if self.told is None else torch.cat([z, self.told(label)], 1)))

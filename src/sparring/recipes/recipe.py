@@ -47,6 +47,9 @@ class Watching(Settings):
     """rounds between two previews; 0 for none"""
     items: int = Field(500, gt=1)
     """generated items in a measurement during training"""
+    patience: int = Field(0, ge=0)
+    """judgements in a row without a better held-out score after which the run ends; 0 for none. Those count that are made while learning rates are
+    nearer to their last values than to their first: before, a score that stands still may rise again when they come down"""
     checkpoint_minutes: float = Field(5.0, gt=0)
     """minutes between two checkpoints"""
 

@@ -51,6 +51,10 @@ class Data:
             self.encoded[name] = self.codec.encode(self.source, self.rows[name])
         return self.encoded[name]
 
+    def first(self, name: str, n: int) -> Tensor:
+        """Compact rows of a part's first items, n at most."""
+        return self.codec.encode(self.source, self.rows[name][:n])["x"]
+
     def given(self, name: str) -> Tensor:
         """Of data whose items are made from others, the compact rows of those, of a part or the whole; of paired data one each item."""
         if name not in self.given_encoded:
@@ -86,9 +90,8 @@ class Data:
 
 def prepare(text: str, source: Source, codec: Codec, parts: Split) -> Data:
     source = codec.items(source)
-    hashes, given = source.hashes(), source.given_hashes()
-    content = files.hash_bytes(*(h.encode() for h in [*sorted(hashes), *sorted(given or ())]))
-    return Data(text, source, codec, split(hashes, parts), content, {}, None if given is None else split(given, parts))
+    given = source.given_hashes()
+    return Data(text, source, codec, split(source.hashes(), parts), source.content(), {}, None if given is None else split(given, parts))
 
 
 def describe(data: Data) -> dict[str, Any]:
@@ -117,7 +120,7 @@ def reopen(folder: Path, parts: Split, other: Any = None) -> Data:
     saved = files.read_record(folder / "data.json", "data", "kind", "content")
     codec = load_codec(folder / "codec")
     own = str(folder / KEPT) if saved["data"] == KEPT else saved["data"]
-    full, source = opened(own if other is None else other, (saved["kind"],))
+    full, source = opened(own if other is None else other, (saved["kind"],), getattr(codec.encoding, "memory", "auto") if other is None else "auto")
     if source.kind != saved["kind"]:
         raise UserError(f"{full} holds {source.kind}, the run was trained on {saved['kind']}")
     data = prepare(full, source, codec, parts)

@@ -69,8 +69,10 @@ class Folder:
 
     # ---- status.json
 
-    def set_status(self, state: str, round: int, rounds: int, error: str | None = None) -> None:
-        files.write_json(self.path / "status.json", {"state": state, "pid": os.getpid(), "round": round, "rounds": rounds, "error": error})
+    def set_status(self, state: str, round: int, rounds: int, error: str | None = None, stopped: str | None = None) -> None:
+        """error: why it failed; stopped: why it is finished before its recorded length."""
+        status = {"state": state, "pid": os.getpid(), "round": round, "rounds": rounds, "error": error, "stopped": stopped}
+        files.write_json(self.path / "status.json", status)
 
     def status(self) -> dict[str, Any]:
         """status.json; a run that says running while nobody holds the lock was interrupted."""

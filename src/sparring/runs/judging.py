@@ -30,6 +30,8 @@ ABREAST = 3
 """answers in a row of a sheet"""
 ANSWERED = 32
 """given items that are answered at a time"""
+COMPARED = 200_000
+"""training rows of a table that a judge has before it, and rows of another program that it judges, at most"""
 AVERAGED = 1000
 """training pictures that a mean picture is made of, at most"""
 
@@ -54,8 +56,14 @@ def judge_for(
     if data.source.kind == "tables":
         from sparring.metrics.tables import TableJudge
 
-        training, held_out = (data.source.table.take(data.rows[name]) for name in ("train", part))
-        return TableJudge(training, held_out, data.codec.columns, target=target or data.codec.encoding.target, names=names or None, n=n)
+        learnt, held = (data.rows[name] for name in ("train", part))
+        some = compared(learnt)
+        both = data.source.take(np.concatenate([some, held]))                                # at once: of a file that is one pass
+        copies = None if some is learnt else lambda rows: float(data.source.holds(learnt, rows).mean())
+        return TableJudge(
+            both.slice(0, len(some)), both.slice(len(some)), data.codec.columns, target=target or data.codec.encoding.target,
+            names=names or None, n=n, copies=copies,
+        )  # fmt: skip
     extractors = extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"), names=names, inception=inception)
     density = density if density is not None else getattr(data.source, "density", None)
     trivial = answers(data, game, part, n or data.count(part), seed=0) if isinstance(game, Transforms) else None
@@ -104,7 +112,14 @@ def judged(judge: Judge, data: Data, game: Game, part: str, n: int, seed: int) -
 
 def judge_source(judge: "Judge | TableJudge", codec: Codec, made: Source) -> dict[str, Any]:
     """The same about the items of a source, of any program."""
-    return judge.judge(codec.items(made).table if made.kind == "tables" else codec.encode(made))
+    return judge.judge(codec.items(made).take(compared(np.arange(len(made)))) if made.kind == "tables" else codec.encode(made))
+
+
+def compared(rows: np.ndarray) -> np.ndarray:
+    """These numbers of rows, or `COMPARED` random ones of them in order."""
+    if len(rows) <= COMPARED:
+        return rows
+    return np.sort(rows[torch.randperm(len(rows), generator=generator("compared"))[:COMPARED].numpy()])
 
 
 def kept(names: list[str], judge: Judge, data: Data, made: dict[str, Tensor]) -> dict[str, dict]:

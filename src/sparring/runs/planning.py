@@ -44,10 +44,11 @@ def gather(data: Any, recipe: Recipe, encoding: Mapping[str, Any] | None = None)
     from sparring.modalities.open import opened
     from sparring.modalities.settings import Encoding
 
-    full, source = opened(data, recipe.modalities)
+    asked = {**recipe.encoding, **(encoding or {})}
+    full, source = opened(data, recipe.modalities, asked.get("memory", "auto"))
     if source.kind not in recipe.modalities:
         raise UserError(f"recipe {recipe.name} takes {' or '.join(recipe.modalities)}, and {full} holds {source.kind}")
-    wanted = override(Encoding.named(source.kind)(), {**recipe.encoding, **(encoding or {})})
+    wanted = override(Encoding.named(source.kind)(), asked)
     codec = fit(source, wanted)
     source = codec.items(source)
     import numpy as np
@@ -183,7 +184,7 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
             save(plan.data, folder)
             first = folder / "checkpoints" / "000000"
             first.mkdir(parents=True)
-            save_trainer(trainer, first, {"seconds": 0.0, "skill": None, "best": None, "calibration": None, "events": 0})
+            save_trainer(trainer, first, {"seconds": 0.0, "skill": None, "best": None, "calibration": None, "stale": 0, "stopped": None, "events": 0})
             save_local(trainer.game, first)
             files.write(folder / "last", "000000\n")
     plan.path = Path(ranks.of_leader(str(plan.path)))           # its number may have been taken meanwhile

@@ -15,6 +15,7 @@ from sparring.base import devices, files, ranks
 from sparring.base.errors import UserError, WorkError
 from sparring.base.seeding import generator, reseed
 from sparring.games.capabilities import Scores, Transforms
+from sparring.metrics.calibration import Calibration, accuracy, calibrate
 from sparring.play.checkpoint import load_trainer, save_clock, save_local, save_trainer
 from sparring.play.game import Game
 from sparring.play.optimizers import CAUTION
@@ -22,7 +23,6 @@ from sparring.play.trainer import Record, Trainer
 from sparring.play.watching import conditions, sample, watching
 from sparring.recipes.recipe import Configuration, Watching
 from sparring.runs import health
-from sparring.runs.calibration import Calibration, accuracy, calibrate
 from sparring.runs.data import Data
 from sparring.runs.folder import Folder, whole
 from sparring.runs.judging import FEWEST, answers, fakes, judge_for, judged, makes, mean_skill, tells, triples
@@ -99,7 +99,7 @@ class Playing:
         self.trainer = trainer or make_trainer(self.configuration, data, self.saved["seed"])
         self.game: Game = self.trainer.game
         self.leads = ranks.rank() == 0
-        self.notes: dict[str, Any] = {"seconds": 0.0, "skill": None, "best": None, "calibration": None}
+        self.notes: dict[str, Any] = {"seconds": 0.0, "skill": None, "best": None, "calibration": None, "stale": 0, "stopped": None}
         self.improved = False
         self.events: list[dict[str, Any]] = []
         self.codes: set[str] = set()
@@ -116,6 +116,8 @@ class Playing:
                 self.folder.sweep()
             self.restore()
             total, board = self.saved["rounds"], TensorBoard(self.folder.path)
+            if self.notes["stopped"] not in (None, total):                          # it is to go on to a new length
+                self.notes |= {"stopped": None, "stale": 0}
             try:
                 if self.leads:
                     self.prepare()
@@ -124,7 +126,9 @@ class Playing:
                 deadline = None if stop_after is None else time.monotonic() + stop_after
                 self.loop(total, board, deadline)
                 if self.leads:
-                    self.folder.set_status("finished" if self.over(total) else "interrupted", self.trainer.clock.round, total)
+                    self.folder.set_status("finished" if self.over(total) else "interrupted", self.trainer.clock.round, total, stopped=self.stopped)
+                    if self.stopped:
+                        self.display.note(self.stopped)
             except (Interrupted, KeyboardInterrupt):
                 if self.leads:
                     self.folder.set_status("interrupted", self.trainer.clock.round, total)
@@ -139,7 +143,21 @@ class Playing:
                 self.display.close()
 
     def over(self, total: int) -> bool:
-        return self.trainer.clock.round >= total or self.trainer.stage() is None
+        return self.trainer.clock.round >= total or self.trainer.stage() is None or self.notes["stopped"] is not None
+
+    @property
+    def stopped(self) -> str | None:
+        """Why it is finished before its recorded length, where it is."""
+        if self.notes["stopped"] is None:
+            return None
+        patience = self.configuration.watching.patience
+        return f"stopped early at round {self.trainer.clock.round} of {self.notes['stopped']}: {patience} judgements without a better held-out score"
+
+    def settled(self) -> bool:
+        """Whether all learning rates are nearer to their last values than to their first; those that stand still are."""
+        clock, length = self.trainer.clock, self.configuration.rounds
+        rates = lambda round: [player.optimizer.at(replace(clock, round=round))["lr"] for player in self.trainer.players.values()]
+        return all(abs(now - last) <= abs(now - first) for first, now, last in zip(rates(0), rates(clock.round), rates(length)))
 
     def prepare(self) -> None:
         """What watching needs, before the first round: extractors are trained or fetched here."""
@@ -158,7 +176,7 @@ class Playing:
 
     def loop(self, total: int, board: TensorBoard, deadline: float | None) -> None:
         saved_at, again, stage = time.monotonic(), True, self.trainer.stage_number()
-        while again:
+        while again and not self.over(total):
             again = False
             for record in self.trainer.rounds(total - self.trainer.clock.round, every=self.tick):
                 if record.in_a_row >= PATIENCE:
@@ -173,6 +191,8 @@ class Playing:
                     board.event(event)
                     self.display.event(event)
                     self.consult()
+                if not at_end and ranks.highest(self.leads and 0 < self.configuration.watching.patience <= self.notes["stale"]):
+                    self.notes["stopped"], at_end = total, True
                 out_of_time = deadline is not None and time.monotonic() > deadline
                 if ranks.highest(self.trainer.stopped or out_of_time):        # never set back: a signal may come between these two lines
                     self.trainer.stopped = True
@@ -228,6 +248,8 @@ class Playing:
                 event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
                 event["skill"] = mean_skill(measured)
                 if event["skill"] is not None:
+                    better = self.notes["skill"] is None or event["skill"] > self.notes["skill"]
+                    self.notes["stale"] = 0 if better or not self.settled() else self.notes["stale"] + 1
                     highest = max(event["skill"], self.notes["skill"] or 0.0)
                     self.notes["skill"], self.improved = highest, event["skill"] >= highest - TOLERANCE
             if self.preview_every and (record.round % self.preview_every == 0 or at_end):
@@ -266,7 +288,7 @@ class Playing:
         n = len(labels) if labels is not None else 64 if pictures else 2500
         asked = labels if labels is not None else conditions(self.game, n, seed=0)
         items = self.data.codec.decode(sample(self.game, n, 0, asked))
-        real = lambda: self.data.codec.decode(self.data.codec.expand({"x": self.data.part("train")["x"][:2500]})["x"])
+        real = lambda: self.data.codec.decode(self.data.codec.expand({"x": self.data.first("train", 2500)})["x"])
         drawn = {} if pictures else {"real": real(), "score": self.probability}
         self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", None if labels is None else labels.numpy(), **drawn)
 
