@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--threads", default="auto")
     parser.add_argument("--set", nargs="*", default=[], help="settings, path=value")
     parser.add_argument("--quick", action="store_true", help="without EfficientNet")
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the runs")
     parser.add_argument("--sheets", type=Path, default=Path("benchmarks/results/cifar"))
     parser.add_argument("--out", default="benchmarks/results/cifar.json")
     options = parser.parse_args()
@@ -89,7 +90,7 @@ def main() -> None:
         unpack(options.cifar, data)
         for recipe in options.recipes:
             for seed in options.seeds:
-                row = one(recipe, seed, options, data, Path(folder))
+                row = one(recipe, seed, options, data, options.keep or Path(folder))
                 print(json.dumps(row), flush=True)
                 write_result(options.out, {"data": "CIFAR-10, 32 px, labels, JPEG copy", "minutes": options.minutes, "rows": joined(options, row)})
 

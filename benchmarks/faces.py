@@ -21,7 +21,7 @@ from sparring.runs.run import Run
 
 KINDS = {
     "none": {"augmentation.kind": "none"},
-    "diffaugment": {"augmentation.kind": "diffaugment", "augmentation.colour": "false"},
+    "diffaugment": {"augmentation.kind": "diffaugment", "augmentation.colour": False, "augmentation.cutout": False, "augmentation.flips": True},
     "ada": {"augmentation.kind": "ada"},
 }
 METRICS = ("fd", "kid", "precision", "recall", "density", "coverage", "copies", "gap")

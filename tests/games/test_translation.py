@@ -97,18 +97,22 @@ class Constant(nn.Module):
 
 
 class Judge(nn.Module):
-    """Scores the mean of the last three channels, at four places."""
+    """Scores the mean of the last three channels, at four places, after a layer that doubles these channels."""
+
+    def maps(self, x):
+        return [2 * x[:, -3:], x[:, -3:].mean((1, 2, 3))[:, None].expand(-1, 4)]
 
     def forward(self, x):
-        return x[:, -3:].mean((1, 2, 3))[:, None].expand(-1, 4)
+        return self.maps(x)[-1]
 
 
 def test_pix2pix_terms():
-    game = pix2pix(objective="least-squares", penalty=Penalty(kind="none"), pixels=2.0, adversary=0.5)
+    game = pix2pix(objective="least-squares", penalty=Penalty(kind="none"), pixels=2.0, adversary=0.5, features=3.0)
     game.generator, game.discriminator = Constant(0.25), Judge()
     batch = {"x": torch.full((2, 3, 16, 16), 0.75), "given": torch.randn(2, 3, 16, 16)}
     made = game.generator_loss(batch)
     assert made["pixels"] == pytest.approx(2 * 0.5) and made["adversarial"] == pytest.approx(0.5 * 0.5 * (0.25 - 1) ** 2)
+    assert made["features"] == pytest.approx(3 * 2 * 0.5)
     judged = game.discriminator_loss(batch)
     assert set(judged) == {"adversarial"} and judged["adversarial"] == pytest.approx(0.5 * ((0.75 - 1) ** 2 + 0.25**2))
     assert game.pixel_loss(batch)["pixels"] == made["pixels"]

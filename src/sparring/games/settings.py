@@ -21,12 +21,8 @@ from sparring.networks.settings import (
     ProjectedDiscriminator,
     ResidualTranslator,
     ResnetTranslator,
-    RowDecoder,
-    RowPerceptron,
     StyleGAN2Discriminator,
     StyleGAN2Generator,
-    TableDiscriminator,
-    TableEncoder,
     Translator,
     UNetTranslator,
 )
@@ -269,41 +265,6 @@ class VAE(GameSettings):
     optimizer: Optimizer = Adam(lr=constant(1e-3), beta1=0.9, beta2=constant(0.999))
 
 
-class TableVAE(GameSettings):
-    """Variational autoencoder of the rows of a table, decoded by drawing."""
-
-    kind: ClassVar[str] = "table-vae"
-    implementation: ClassVar[str] = "sparring.games.tables:TableVAE"
-
-    latent: int = Field(32, gt=0)
-    """numbers of the latent vector"""
-    beta: Schedule = constant(0.7)
-    """weight of the divergence; 1 is the bound itself, less keeps more of what columns say of each other"""
-    encoder: Encoder = TableEncoder()
-    decoder: RowDecoder = RowPerceptron()
-    optimizer: Optimizer = Adam(lr=constant(2e-3), beta1=0.9, beta2=constant(0.999))
-    ema: EMA = EMA()
-
-
-class TableGAN(GAN):
-    """Generative adversarial network of the rows of a table, which can be asked for any category."""
-
-    kind: ClassVar[str] = "table-gan"
-    implementation: ClassVar[str] = "sparring.games.tables:TableGAN"
-
-    noise: int = Field(128, gt=0)
-    """numbers of the noise vector z ~ N(0, 1)"""
-    conditional: bool = True
-    """both networks are told one choice of the row, which the generator must make"""
-    temperature: float = Field(0.5, gt=0)
-    """of the softmax whose gradient choices have: less is nearer to the choice itself and noisier"""
-    penalty: Penalty = Penalty(kind="r1", gamma=constant(0.05), every=8)
-    generator: RowDecoder = RowPerceptron()
-    discriminator: Discriminator = TableDiscriminator()
-    generator_optimizer: Optimizer = Adam(lr=constant(2e-3))
-    discriminator_optimizer: Optimizer = Adam(lr=constant(2e-3))
-
-
 class Degradation(Component):
     """How a picture is damaged.
 
@@ -439,6 +400,8 @@ class Restoration(GameSettings):
     """weight of the mean absolute error of pixels, once there is an adversary"""
     adversary: float = Field(0.05, ge=0)
     """weight of what the discriminator says"""
+    features: float = Field(0.0, ge=0)
+    """weight of the mean absolute error of what the discriminator's layers make of pictures"""
     penalty: Penalty = Penalty()
     ema: EMA = EMA()
     restorer: Translator = ResidualTranslator()
@@ -462,6 +425,8 @@ class Pix2Pix(GameSettings):
     """weight of the mean absolute error of pixels"""
     adversary: float = Field(0.01, ge=0)
     """weight of what the discriminator says, published as 1 beside 100 for pixels; 0 for no adversary at all"""
+    features: float = Field(0.0, ge=0)
+    """weight of the mean absolute error of what the discriminator's layers make of pictures"""
     penalty: Penalty = Penalty()
     ema: EMA = EMA()
     generator: Translator = UNetTranslator()

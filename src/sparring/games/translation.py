@@ -1,7 +1,8 @@
 """Translation of pictures: learnt from pairs (pix2pix), or from two collections alone (CycleGAN).
 
-Isola et al. 2016 (pix2pix), https://arxiv.org/abs/1611.07004; Zhu et al. 2017 (CycleGAN), https://arxiv.org/abs/1703.10593; with the
-relativistic pairs and penalties of Huang et al. 2024, https://arxiv.org/abs/2501.05441, as a choice of objective.
+Isola et al. 2016 (pix2pix), https://arxiv.org/abs/1611.07004; Zhu et al. 2017 (CycleGAN), https://arxiv.org/abs/1703.10593; Wang et al.
+2017 (pix2pixHD), https://arxiv.org/abs/1711.11585; with the relativistic pairs and penalties of Huang et al. 2024,
+https://arxiv.org/abs/2501.05441, as a choice of objective.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sparring.games.capabilities import Scores, Translates
 from sparring.games.settings import NO_PAIRS
 from sparring.losses.adversarial import OBJECTIVES, Objective
 from sparring.losses.penalties import PENALTIES
+from sparring.losses.perceptual import mismatch
 from sparring.play.average import Average
 from sparring.play.game import Batch, Follower, Game, Player, Stage, Terms, Turn
 
@@ -52,9 +54,11 @@ class Verdict:
 
 class Pix2Pix(Game, Translates):
     """min_G max_D  w_pixels E |G(a) - b| + w_adversary E f(D(a, b) - D(a, G(a)))                          (pix2pix, Eq. 4)
+    + w_features E mean_i |D_i(a, b) - D_i(a, G(a))|                                                      (pix2pixHD, Eq. 4)
 
     Pixels alone give the mean of all that a could have become; the discriminator sees a too, and asks for one of them that suits it. The
-    published noise, dropout, is left out: the paper finds that it changes little, and translation is a function without it.
+    published noise, dropout, is left out: the paper finds that it changes little, and translation is a function without it. D_i is what
+    the discriminator's layer i makes of both.
     """
 
     def __init__(self, settings: settings.Pix2Pix, *, space: Space):
@@ -99,10 +103,16 @@ class Pix2Pix(Game, Translates):
         return terms
 
     def generator_loss(self, batch: Batch) -> Terms:
-        x, judge = batch["x"], self.judge(batch["given"])
-        fake = self.generator(batch["given"]).float()
-        adversarial = self.objective.generator(judge(fake), lambda: judge(x))
-        return {"pixels": self.settings.pixels * (fake - x).abs().mean(), "adversarial": self.settings.adversary * adversarial}
+        x, given, told = batch["x"], batch["given"], self.settings
+        fake = self.generator(given).float()
+        *fake_maps, fake_score = self.discriminator.maps(torch.cat([given, fake], 1))
+        with torch.no_grad():
+            *real_maps, real_score = self.discriminator.maps(torch.cat([given, x], 1))
+        terms = {
+            "pixels": told.pixels * (fake - x).abs().mean(),
+            "adversarial": told.adversary * self.objective.generator(fake_score, lambda: real_score),
+        }
+        return terms | ({"features": told.features * mismatch(fake_maps, real_maps)} if told.features else {})
 
 
 class Pool(Follower):

@@ -18,6 +18,15 @@ def perceptual(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
     return torch.stack([(unit(x) - unit(y)).square().sum(1).mean((1, 2)) for x, y in zip(a, b)]).mean(0)
 
 
+# mean_i E |f_i(x) - f_i(y)|
+def mismatch(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """How far the maps of a discriminator's layers lie apart for made and true pictures, a scalar.
+
+    Wang et al. 2017 (pix2pixHD), https://arxiv.org/abs/1711.11585, Eq. 4: feature matching.
+    """
+    return torch.stack([(x - y).abs().float().mean() for x, y in zip(a, b)]).mean()
+
+
 def unit(x: Tensor) -> Tensor:
     """Channels at every place as unit vectors."""
     x = x.float()

@@ -36,7 +36,7 @@ class Waves(nn.Module):
 class Generator(nn.Module):
     def __init__(self, settings: settings.MLPGenerator, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
-        self.shape = space.shape
+        self.shape, self.uniform = space.shape, settings.uniform
         self.label = LabelConcatenation(labels, (noise,)) if labels else None
         inputs = noise + (self.label.added[0] if labels else 0)
         self.hidden = hidden(inputs, settings.width, settings.depth)
@@ -44,6 +44,8 @@ class Generator(nn.Module):
         self.squash = nn.Tanh() if settings.output == "tanh" else nn.Identity()
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        if self.uniform:
+            z = math.sqrt(3) * torch.erf(z / math.sqrt(2))                      # Phi(z) is uniform, and 2 Phi(z) - 1 = erf(z / sqrt 2)
         if self.label is not None:
             z = self.label(z, label)
         return self.squash(self.out(self.hidden(z))).view(-1, *self.shape)
@@ -54,11 +56,11 @@ class Discriminator(nn.Module):
         super().__init__()
         concatenates, projects = (bool(labels) and settings.label == way for way in ("concatenation", "projection"))
         self.label = LabelConcatenation(labels, (space.numbers,)) if concatenates else None
-        projection = LabelProjection(labels, settings.width) if projects else None
         self.waves = Waves(settings.octaves)
         inputs = self.waves.outputs(space.numbers) + (self.label.added[0] if concatenates else 0)
+        width = settings.width if settings.depth else inputs
         self.hidden = hidden(inputs, settings.width, settings.depth)
-        self.logit = Logit(nn.Linear(settings.width, 1), projection)
+        self.logit = Logit(nn.Linear(width, 1), LabelProjection(labels, width) if projects else None)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         x = self.waves(x.flatten(1))                      # (n, numbers * (1 + 2 octaves))

@@ -37,8 +37,17 @@ class Discriminator(nn.Module):
         return 4 * 2**self.halvings
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.maps(x)[-1]
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What every layer makes of the picture, the logits (n, places) last."""
         h, w = x.shape[2:]
         if min(h, w) < self.smallest:
             raise UserError(f"pictures of {w} x {h} are too small for a patch discriminator of {self.halvings} layers: "
                             f"a side needs {self.smallest} pixels; set fewer layers or take larger pictures")  # fmt: skip
-        return self.layers(x).flatten(1).float()                                    # (n, (h / 2^k - 2) * (w / 2^k - 2))
+        found = []
+        for layer in self.layers:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(x)
+        return [*found, x.flatten(1).float()]                                       # (n, (h / 2^k - 2) * (w / 2^k - 2))

@@ -38,6 +38,8 @@ class MLPGenerator(Generator):
     """units of a hidden layer"""
     depth: int = Field(3, ge=0)
     """hidden layers"""
+    uniform: bool = False
+    """takes noise that is uniform between -sqrt(3) and sqrt(3), of variance 1 as the normal noise that it is given"""
     output: Literal["linear", "tanh"] = "linear"
     """what follows the last layer; tanh keeps pictures in range"""
 
@@ -50,8 +52,8 @@ class MLPDiscriminator(Discriminator):
 
     width: int = Field(128, gt=0)
     """units of a hidden layer"""
-    depth: int = Field(3, ge=1)
-    """hidden layers"""
+    depth: int = Field(3, ge=0)
+    """hidden layers; 0 makes it linear"""
     label: Literal["concatenation", "projection"] = "concatenation"
     """how it is told the label, in games with labels"""
     octaves: int = Field(0, ge=0, le=12)
@@ -355,3 +357,62 @@ class RowResidual(RowDecoder):
     """normalisation after every layer"""
     told: int = Field(32, gt=0)
     """length of the embedding of a condition"""
+
+
+class CTGANGenerator(Component):
+    """The network that makes the row of a table, all but the draw of its choices: layers that see all that came before them.
+
+    `build(space=, noise=, labels=)` gives a module: noise (n, noise), conditions (n, labels) -> (n, choices + values).
+    """
+
+    kind: ClassVar[str] = "ctgan"
+    implementation: ClassVar[str] = "sparring.networks.ctgan:Generator"
+
+    width: int = Field(256, gt=0)
+    """units that a layer adds"""
+    depth: int = Field(2, ge=1)
+    """layers, each with batch norm"""
+
+
+class CTGANDiscriminator(Component):
+    """The network that tells packs of real rows from packs of generated ones: a multilayer perceptron.
+
+    `build(space=, labels=, pack=)` gives a module: packs (n, pack * numbers), conditions of their rows (n * pack, labels) -> logits (n,).
+    """
+
+    kind: ClassVar[str] = "ctgan"
+    implementation: ClassVar[str] = "sparring.networks.ctgan:Discriminator"
+
+    width: int = Field(256, gt=0)
+    """units of a hidden layer"""
+    depth: int = Field(2, ge=1)
+    """hidden layers"""
+    dropout: float = Field(0.5, ge=0, lt=1)
+    """share of units that are left out in training"""
+
+
+class TVAEEncoder(Encoder):
+    """A multilayer perceptron on a row's numbers, with ReLU."""
+
+    kind: ClassVar[str] = "tvae"
+    implementation: ClassVar[str] = "sparring.networks.ctgan:Encoder"
+
+    width: int = Field(128, gt=0)
+    """units of a hidden layer"""
+    depth: int = Field(2, ge=1)
+    """hidden layers"""
+
+
+class TVAEDecoder(Component):
+    """The network that says how the row of a table is distributed, each value with one deviation for all rows: a multilayer perceptron with ReLU.
+
+    `build(space=, noise=)` gives a module (n, noise) -> (n, choices + 2 values).
+    """
+
+    kind: ClassVar[str] = "tvae"
+    implementation: ClassVar[str] = "sparring.networks.ctgan:Decoder"
+
+    width: int = Field(128, gt=0)
+    """units of a hidden layer"""
+    depth: int = Field(2, ge=1)
+    """hidden layers"""

@@ -221,10 +221,16 @@ class Residual(Translator):
         self.first = nn.Conv2d(inputs * patch**2, width, 3, padding=1)
         self.blocks = nn.Sequential(*(PlainBlock(width, dilation) for dilation in dilations))
         self.up = nn.Sequential(*(m for _ in range(doublings) for m in (nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2))))
-        self.last = nn.Conv2d(width, outputs * patch**2, 3, padding=1)
-        _zero(self.last)
-        within = flat(1), *(flat(2 * dilation) for dilation in dilations), *[flat(1), DOUBLE] * doublings, flat(1)
-        self.steps = [(patch, 0, patch - 1), *within, (1 / patch, 0, 0)]
+        if patch > 1:               # places do not see each other's pixels: without a look across their borders these show as a grid
+            self.last = nn.Sequential(
+                nn.Conv2d(width, FINE * patch**2, 3, padding=1), nn.PixelShuffle(patch), nn.ReLU(),
+                nn.Conv2d(FINE, FINE, 3, padding=1), nn.ReLU(), nn.Conv2d(FINE, outputs, 3, padding=1),
+            )  # fmt: skip
+            last = flat(1), (1 / patch, 0, 0), flat(1), flat(1)
+        else:
+            self.last, last = nn.Sequential(nn.Conv2d(width, outputs, 3, padding=1)), (flat(1),)
+        _zero(self.last[-1])
+        self.steps = [(patch, 0, patch - 1), flat(1), *(flat(2 * dilation) for dilation in dilations), *[flat(1), DOUBLE] * doublings, *last]
 
     def skip(self, x: Tensor) -> Tensor:
         """The first channels, the last one repeated where there are too few: (n, outputs, scale * h, scale * w)."""
@@ -238,10 +244,13 @@ class Residual(Translator):
 
     def forward(self, x: Tensor) -> Tensor:
         places = F.pixel_unshuffle(padded(x, self.multiple), self.multiple) if self.multiple > 1 else x
-        h = self.last(self.up(self.blocks(self.first(places)))).to(x.dtype)         # (n, outputs * patch^2, scale * h / patch, scale * w / patch)
-        h = F.pixel_shuffle(h, self.multiple) if self.multiple > 1 else h
+        h = self.last(self.up(self.blocks(self.first(places)))).to(x.dtype)         # (n, outputs, scale * h, scale * w) or a little more
         y = self.skip(x) + h[..., : self.scale * x.shape[2], : self.scale * x.shape[3]]       # (n, outputs, scale * h, scale * w)
         return y if self.training else y.clamp(-1, 1)
+
+
+FINE = 24
+"""channels of a pixel where places become pixels again"""
 
 
 def _zero(conv: nn.Conv2d) -> None:
