@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import sparring.recipes  # noqa: F401 - registers
 from sparring.base import devices, files
@@ -15,6 +15,8 @@ from sparring.recipes.recipe import RECIPES, Configuration, Facts, configure, fi
 from sparring.runs.planning import carry_out, check_length, conclude, example_space, gather, plan
 
 if TYPE_CHECKING:
+    from sparring.playground.frames import Playground, View
+    from sparring.playground.settings import Play
     from sparring.runs.progress import Display
     from sparring.runs.run import Run
 
@@ -85,16 +87,20 @@ def inspect(data: str, kind: str | None = None, schema: str | Path | None = None
     from sparring.modalities.split import Split, held_out
 
     full, source = open_named(data, (kind,) if kind else ("tables",) if schema else ())
+    kept = {}
     if kind and source.kind != kind:
         raise UserError(f"{data} holds {source.kind}, not {kind}")
     if schema:
         if source.kind != "tables":
             raise UserError(f"{data} holds {source.kind}, and a schema is for tables: leave --schema out")
         from sparring.modalities.table_columns import read_schema
+        from sparring.modalities.table_rules import fit_constraints
 
-        source = source.told(read_schema(schema))
+        said = read_schema(schema)
+        source = source.told(said)
+        kept = {"constraints": fit_constraints(said, source).described()} if said.rules else {}
     validation, test = held_out(len(source), Split())
-    return {"data": full, **source.describe(), "split": {"train": len(source) - validation - test, "validation": validation, "test": test}}
+    return {"data": full, **source.describe(), **kept, "split": {"train": len(source) - validation - test, "validation": validation, "test": test}}
 
 
 # ---- training
@@ -183,7 +189,8 @@ def resume(
             with folder.lock:
                 folder.sweep()
             return conclude(folder.path, display)
-        display.note(f"{path} is finished ({done} rounds): give --rounds to go on, or use `sparring sample`")
+        rounds_played = folder.status().get("stopped") or f"{done} rounds"
+        display.note(f"{path} is finished ({rounds_played}): give --rounds to go on, or use `sparring sample`")
         return Run(path)
     display.begin(total, done)
     Playing(folder, data, display).play(stop_after=None if minutes is None else 60 * minutes)
@@ -374,3 +381,67 @@ def cache_contents(clear: bool = False) -> dict[str, Any]:
 
 def to_json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+# ---- the playground
+
+
+def playground(
+    history: Mapping[str, Any] | None = None,
+    *,
+    preset: str | None = None,
+    step: int | None = None,
+    family: str = "gan",
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> "Playground":
+    """A game in the plane: at a state that `history` told, or begun from a preset, a step of the course, or a family with settings by path."""
+    from sparring.playground.frames import Playground
+    from sparring.playground.presets import COURSE, begun
+
+    if history is not None:
+        return Playground.at(history)
+    if preset is not None:
+        return Playground(begun(playground_preset(preset)["begin"], seed=seed))
+    if step is not None:
+        if not 0 <= step < len(COURSE):
+            raise UserError(f"the course has {len(COURSE)} steps, from 0 on")
+        at = Playground(begun(COURSE[step].begin, COURSE[step].family, seed))
+        at.travel(COURSE[step].rounds)
+        return at
+    return Playground(begun(dict(settings or {}), family, seed))
+
+
+def playground_preset(name: str) -> dict[str, Any]:
+    from sparring.playground.presets import PRESETS
+
+    found = {preset.name: preset for preset in PRESETS}
+    if name not in found:
+        raise UserError(f"there is no preset {name!r}{nearest(name, found)}")
+    return dump(found[name])
+
+
+def playground_view(view: Mapping[str, Any]) -> "View":
+    """What of a game is drawn; UserError for what cannot be."""
+    from sparring.base.settings import load
+    from sparring.playground.frames import View
+
+    return load(View, dict(view), "the view")
+
+
+def playground_settings(play: "Play") -> dict[str, Any]:
+    """Of a game: all of its settings as plain values, and as rows for a form."""
+    return {"play": dump(play), "rows": [asdict(row) for row in rows(play)]}
+
+
+def playground_catalogue() -> dict[str, Any]:
+    """What a playground offers, without torch: families, shapes, failures with their cures, and the course."""
+    from sparring.games.settings import ObjectiveName
+    from sparring.playground.presets import COURSE, PRESETS
+    from sparring.playground.settings import FAMILIES, Play, Shape
+
+    return {
+        "families": dict(FAMILIES), "shapes": {kind: (c.__doc__ or "").strip().split("\n")[0] for kind, c in Shape.choices().items()},
+        "objectives": list(get_args(ObjectiveName)), "presets": [dump(p) for p in PRESETS], "course": [dump(s) for s in COURSE],
+        **playground_settings(Play()),
+    }  # fmt: skip

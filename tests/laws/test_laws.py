@@ -44,7 +44,7 @@ def test_uneven_chunks_equal_one_batch():
 
 ROOM_FLOORS = {
     "base": 0, "layers": 1, "losses": 1, "play": 1, "networks": 2, "modalities": 2, "extractors": 2, "games": 3, "metrics": 3,
-    "recipes": 4, "latents": 4, "runs": 5, "release": 5, "service": 6, "cli": 7, "studio": 7, "__main__": 8,
+    "recipes": 4, "latents": 4, "runs": 5, "playground": 5, "release": 5, "service": 6, "estimator": 7, "studio": 7, "cli": 8, "__main__": 9,
 }  # fmt: skip
 SOURCE = Path(sparring.__file__).parent
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sparring import __version__
 from sparring.base.errors import UserError, WorkError, nearest
-from sparring.cli import catalogue, judging, making, training
+from sparring.cli import catalogue, judging, making, studio, training
 from sparring.cli.common import Parser
 
 ALIASES = {"--outdir": "--run", "--output-dir": "--run", "--trunc": "--truncation", "--output": "--out"}
@@ -81,6 +81,7 @@ COMMANDS = {
     "doctor": (judging.doctor, judging.add_doctor, "what is wrong with a training, or with this machine"),
     "compare": (judging.compare, judging.add_compare, "runs side by side, on the same data and protocol"),
     "report": (judging.report, judging.add_report, "rebuild a run's report"),
+    "studio": (studio.studio, studio.add_studio, "the web studio: watch and play the game"),
     "cite": (catalogue.cite, catalogue.add_cite, "BibTeX of what a recipe uses"),
     "cache": (catalogue.cache, catalogue.add_cache, "what the cache holds"),
 }

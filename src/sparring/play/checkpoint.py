@@ -44,12 +44,7 @@ def save_local(game: Game, folder: Path) -> None:
 def load_trainer(trainer: Trainer, folder: Path) -> dict[str, Any]:
     """Puts a trainer into the saved state, bit for bit; returns the notes."""
     load_weights(trainer.game, folder)
-    saved = read_tensors(folder / "optimizers.safetensors")
-    for player, name, parameter in _named(trainer):
-        state, prefix = trainer.optimizers[player].state[parameter], f"{player}/{name}/"
-        state.clear()                                # a checkpoint at round 0 has no moments yet
-        for key in [k for k in saved if k.startswith(prefix)]:
-            state[key.removeprefix(prefix)] = in_layout_of(parameter, saved[key])
+    put_optimizer_state(trainer, read_tensors(folder / "optimizers.safetensors"))
     trainer.clock = clock_of(folder)
     clock = files.read_json(folder / "clock.json")
     for player, count in clock["failing"].items():
@@ -114,6 +109,15 @@ def optimizer_state(trainer: Trainer) -> dict[str, Tensor]:
         for key, value in trainer.optimizers[player].state.get(parameter, {}).items()
         if isinstance(value, Tensor)
     }
+
+
+def put_optimizer_state(trainer: Trainer, saved: dict[str, Tensor]) -> None:
+    """What `optimizer_state` told, into a trainer; weights it does not name have no moments."""
+    for player, name, parameter in _named(trainer):
+        state, prefix = trainer.optimizers[player].state[parameter], f"{player}/{name}/"
+        state.clear()                                # a checkpoint at round 0 has no moments yet
+        for key in [k for k in saved if k.startswith(prefix)]:
+            state[key.removeprefix(prefix)] = in_layout_of(parameter, saved[key])
 
 
 def _named(trainer: Trainer):

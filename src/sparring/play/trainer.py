@@ -155,12 +155,12 @@ class Trainer:
         parts = {name: tensor.chunk(self.chunks) for name, tensor in batch.items()}
         return [dict(zip(parts, chunk)) for chunk in zip(*parts.values())]
 
-    def play_round(self) -> None:
-        """Every turn of the stage once, then the followers."""
+    def play_round(self, only: str | None = None) -> None:
+        """Every turn of the stage once (of this player only), then the followers."""
         reseed("round", self.seed, self.clock.attempt, ranks.rank(), self.clock.round)
         chunks, fresh = self.draw(), True
         for turn in self.stage().turns:
-            if self.clock.due(turn.every):
+            if self.clock.due(turn.every) and only in (None, turn.player):
                 for _ in range(turn.times):
                     if (turn.fresh or turn.times > 1) and not fresh:
                         chunks = self.draw()

@@ -13,9 +13,9 @@ from PIL import Image
 from sparring.base.errors import UserError
 from sparring.extractors.extractor import Numbers, extract
 from sparring.games.capabilities import Reconstructs, Restores, Scores, Transforms
+from sparring.metrics.calibration import Calibration
 from sparring.metrics.neighbours import closeness, nearest_two
 from sparring.play.game import Generates
-from sparring.runs.calibration import Calibration
 from sparring.runs.figures import Window, histogram, image, plane, scatter, sheet
 from sparring.runs.judging import answers, fakes, makes, triples
 from sparring.runs.playing import score_items

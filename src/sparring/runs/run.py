@@ -1,5 +1,6 @@
 """A run on disk as an object: what `sparring.load` gives. Opening one executes nothing from the folder."""
 
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,6 +16,7 @@ from sparring.games.capabilities import Encodes, Reconstructs, Scores, Transform
 from sparring.games.tables import Foretells
 from sparring.latents.space import best_space, truncate, truncated_noise
 from sparring.latents.space import items as items_of
+from sparring.metrics.calibration import Calibration
 from sparring.metrics.items import NotComputable
 from sparring.metrics.probing import measure
 from sparring.modalities.kinds import load_codec
@@ -25,7 +27,6 @@ from sparring.play.game import Game, Generates
 from sparring.play.watching import Render, sample, settle
 from sparring.recipes.recipe import Configuration
 from sparring.runs import health
-from sparring.runs.calibration import Calibration
 from sparring.runs.data import Data, reopen
 from sparring.runs.folder import Folder
 from sparring.runs.judging import FEWEST, judge_for, judged, mean_skill, metrics_of, tells
@@ -197,14 +198,34 @@ class Run:
         of tables conditions that every row obeys, ["age>=60", "town=Ulm"] or {"town": "Ulm"} (`asking(where).acceptance` says how many
         rows do so anyway). `truncation`: psi of styles where the game has them, else the largest number of the noise. UserError for wrong ones.
         """
-        return self.codec.handed(self.items(n, seed=seed, label=label, start=start, truncation=truncation, where=where))
+        asked = {"seed": seed, "label": label, "truncation": truncation, "where": where}
+        items = self.codec.joined([*self.parts(n, start=start, **asked)]) if self.codec.unique else self.items(n, start=start, **asked)
+        return self.codec.handed(*self.codec.numbered([items], seed, start))
 
-    def parts(self, n: int, **asked: Any) -> Iterator[Any]:
-        """The items of `items(n, **asked)`, as many at a time as the codec says: no more than those are in memory."""
+    def parts(self, n: int, *, start: int = 0, **asked: Any) -> Iterator[Any]:
+        """The items of `items(n, start=start, **asked)`, as many at a time as the codec says: no more than those are in memory. Where columns
+        of a table are unique together, without those that repeat one before."""
         if n < 1:
             raise UserError(f"cannot make {n} samples: ask for at least 1")
-        for first in range(0, n, self.codec.part):
-            yield self.items(min(self.codec.part, n - first), start=first, **asked)
+        if self.codec.unique:
+            yield from self._distinct(n, start, **asked)
+            return
+        for first in range(start, start + n, self.codec.part):
+            yield self.items(min(self.codec.part, start + n - first), start=first, **asked)
+
+    def _distinct(self, n: int, start: int, **asked: Any) -> Iterator[Any]:
+        """Rows start .. start + n - 1 of those that repeat none before. Which these are depends on all before, so those are made too: row i stays
+        a function of (seed, i)."""
+        size = min(self.codec.part, max(self.game.block, start + n))
+        every = (self.items(size, start=first, **asked) for first in itertools.count(0, size))
+        made = 0
+        for part in self.codec.distinct(every):
+            first, last = max(start - made, 0), min(start + n - made, len(part))
+            if first < last:
+                yield part.slice(first, last - first)
+            made += len(part)
+            if made >= start + n:
+                return
 
     def _truncated(self, truncation: float) -> Render:
         def render(noise: Tensor, y: Tensor | None) -> Tensor:

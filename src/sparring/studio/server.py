@@ -1,0 +1,102 @@
+"""The studio's server: pages, and the interface under them. It never imports torch; games live in worker processes."""
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi.staticfiles import StaticFiles
+
+from sparring import __version__, service
+from sparring.studio.guard import LOOPBACK, Guard
+from sparring.studio.workers import Worker
+
+PAGES = Path(__file__).parent / "dist"
+PLAYGROUND = "sparring.studio.playground_worker"
+LONGEST = 2**20
+"""characters of one message of a page"""
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def create(*, hosts: tuple[str, ...] | None = LOOPBACK, token: str | None = None) -> Guard:
+    """The application. `hosts`: names under which it answers; `token`: what a page must know, where others can reach it."""
+    workers: set[Worker] = set()
+
+    @contextlib.asynccontextmanager
+    async def living(app: FastAPI):
+        yield
+        await asyncio.gather(*(worker.end() for worker in workers))
+
+    app = FastAPI(title="Sparring studio", version=__version__, lifespan=living)
+
+    @app.middleware("http")
+    async def careful(request, call_next):
+        response = await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        if request.url.path.startswith("/assets/"):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"       # their names hold their hashes
+        return response
+
+    @app.get("/api/about")
+    def about() -> dict[str, str]:
+        """Which version this is."""
+        return {"version": __version__}
+
+    @app.get("/api/playground")
+    def playground_catalogue() -> dict[str, Any]:
+        """Families, shapes, failures with their cures, the course, and the default game with its settings as rows of a form."""
+        return service.playground_catalogue()
+
+    @app.websocket("/api/playground/play")
+    async def play(page: WebSocket) -> None:
+        """Games of one page. Text both ways is JSON (`playground_worker.Worker.do_...`), binary are frames (`playground.frames`)."""
+        await page.accept()
+        worker = await Worker.start(PLAYGROUND)
+        workers.add(worker)
+        try:
+            await _between(page, worker)
+        finally:
+            workers.discard(worker)
+            await worker.end()
+
+    if PAGES.is_dir():
+        app.mount("/", StaticFiles(directory=PAGES, html=True))
+    return Guard(app, hosts, token)
+
+
+async def _between(page: WebSocket, worker: Worker) -> None:
+    """Messages of both, until one ends; a worker that ends by itself leaves its last words."""
+
+    async def down() -> None:
+        async for kind, content in worker.messages():
+            if kind == "B":
+                await page.send_bytes(content)
+            else:
+                await page.send_text(content.decode())
+        with contextlib.suppress(RuntimeError):
+            await page.send_text(json.dumps({"say": "ended", "lines": worker.lines}))
+            await page.close()
+
+    async def up() -> None:
+        while True:
+            text = await page.receive_text()
+            try:
+                message = json.loads(text[:LONGEST])
+            except ValueError:
+                message = None
+            await worker.tell(message if isinstance(message, dict) else {"do": "what is no JSON"})
+
+    tasks = {asyncio.create_task(down()), asyncio.create_task(up())}
+    done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    for task in done:
+        with contextlib.suppress(WebSocketDisconnect, ConnectionError, RuntimeError):
+            task.result()
