@@ -383,6 +383,59 @@ def to_json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
+# ---- runs at a glance, without torch
+
+
+def runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
+    """The runs in a folder, the latest first (`runs.listing.glance`)."""
+    from sparring.runs.listing import listed
+
+    return listed(Path(folder))
+
+
+def glance(path: str | Path) -> dict[str, Any]:
+    """One run at a glance."""
+    from sparring.runs import listing
+
+    return listing.glance(Path(path))
+
+
+def overview(path: str | Path) -> dict[str, Any]:
+    """A run at a glance, with its settings as rows, what was derived and why, its last measurement, findings with advice, and previews."""
+    from sparring.runs import health, listing
+    from sparring.runs.folder import Folder
+
+    folder = Folder.existing(path)
+    saved = folder.recipe()
+    return glance(path) | {
+        "seed": saved["seed"], "why": saved["why"], "settings": [asdict(row) for row in setting_rows(folder.configuration())],
+        "about": files.read_json(folder.path / "data.json"), "measurement": folder.measured(), "previews": listing.previews(folder.path),
+        "diagnosis": health.diagnosis(str(path), folder.events()), "report": (folder.path / "report.html").is_file(),
+    }  # fmt: skip
+
+
+def log(path: str | Path, after: int = 0) -> tuple[list[dict[str, Any]], int, str]:
+    """Events of a run's log from a byte on, where the next piece begins, and the run's state."""
+    from sparring.runs.folder import Folder
+    from sparring.runs.listing import events_after
+
+    return *events_after(Path(path), after), Folder(path).status()["state"]
+
+
+def previews(path: str | Path) -> list[str]:
+    """Names of a run's previews, by round."""
+    from sparring.runs import listing
+
+    return listing.previews(Path(path))
+
+
+def run_name(folder: str | Path, recipe: str, data: str) -> str:
+    """The first name of the form recipe-data-number that is free in a folder."""
+    from sparring.runs.folder import new_run_path
+
+    return new_run_path(Path(folder), find(recipe).name, Path(data.partition("::")[0]).stem).name
+
+
 # ---- the playground
 
 

@@ -1,6 +1,6 @@
 """How near generated points are to a known density, each number beside what as many real points would get: the noise of the sample."""
 
-from functools import cache
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -56,7 +56,7 @@ def measure(scene: Scene, x: Tensor) -> dict[str, float]:
     return found
 
 
-@cache
+@lru_cache(16)
 def floors(scene: Scene, n: int = SAMPLE) -> dict[str, tuple[float, float]]:
     """Mean and deviation of what n real points get, over several samples."""
     drawn = [measure(scene, scene.sample(n, "floor", i)) for i in range(DRAWS)]

@@ -6,6 +6,7 @@ A state is a function of `Play`, the events before it and the round: a link that
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ from sparring.play.checkpoint import optimizer_state, put_optimizer_state
 from sparring.play.game import Game
 from sparring.play.stream import Stream
 from sparring.play.trainer import Record, Trainer
-from sparring.playground.settings import Play
+from sparring.playground.settings import Play, Shape
+from sparring.playground.shapes import Scene
 
 LENGTH = 1_000_000
 """rounds that schedules refer to: nobody knows how long a game will be played"""
@@ -73,7 +75,7 @@ class Session:
 
     def _make(self, play: Play) -> None:
         """The game and its trainer at round 0."""
-        self.play, self.scene = play, play.shape.build()
+        self.play, self.scene = play, _scene(play.shape)
         self.data = self.scene.sample(play.points, "data", play.seed)
         reseed("init", play.seed)
         self.game: Game = play.game.build(space=PointSpace(shape=(2,)))
@@ -156,14 +158,14 @@ class Session:
 
     # ---- time
 
-    def travel(self, round: int) -> None:
-        """To this round, back or on; the history stays until something else is done there."""
+    def travel(self, round: int) -> list[Record]:
+        """To this round, back or on, and what was played on the way; the history stays until something else is done there."""
         if not 0 <= round < LENGTH:
             raise UserError(f"rounds go from 0 to {LENGTH:,}, not to {round}")
         nearest = max(r for r in self.states if r <= round)
         if round < self.round or nearest > self.round:
             self._restore(self.states[nearest])
-        self.advance(round - self.round)
+        return self.advance(round - self.round)
 
     def history(self) -> dict[str, Any]:
         """What reproduces this state: {play, events, round}."""
@@ -201,6 +203,12 @@ class Session:
             self.every *= 2
             rounds = sorted(self.states)
             self.states = {r: self.states[r] for r in {*rounds[::2], rounds[-1]}}
+
+
+@lru_cache(16)
+def _scene(shape: Shape) -> Scene:
+    """The same one for the same shape, so that its noise is measured once."""
+    return shape.build()
 
 
 def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:

@@ -69,7 +69,7 @@ class Worker:
             action(name, message)
         except UserError as error:
             self.say(say="error", game=name, message=str(error), about=message.get("do"))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             self.say(say="error", game=name, message=f"{message.get('do')} was not understood: {error}", about=message.get("do"))
 
     def do_begin(self, name: str, message: dict[str, Any]) -> None:
@@ -79,6 +79,7 @@ class Worker:
         )  # fmt: skip
         self.do_view(name, message)
         self.told(name, "begin", list(self.games[name].players))
+        self.show(name, [])                                             # at once; what noise the measures have takes a second
         self.show(name, [], measures=True)
 
     def do_close(self, name: str, message: dict[str, Any]) -> None:
@@ -112,8 +113,7 @@ class Worker:
     def do_travel(self, name: str, message: dict[str, Any]) -> None:
         self.running = False
         for each, game in self.games.items():
-            game.travel(int(message["round"]))
-            self.show(each, [], measures=True)
+            self.show(each, game.travel(int(message["round"])), measures=True)
 
     def do_view(self, name: str, message: dict[str, Any]) -> None:
         self.views[name] = self.service.playground_view(message.get("view", {}))
@@ -168,7 +168,11 @@ class Worker:
         due = self.drawn - self.measured > MEASURED
         self.measured = self.drawn if due else self.measured
         for name, game in self.games.items():
-            self.show(name, game.advance(self.speed), measures=due)
+            try:
+                self.show(name, game.advance(self.speed), measures=due)
+            except Exception as error:                                  # a setting that no round can be played with
+                self.running = False
+                self.say(say="error", game=name, message=f"no round can be played so: {' '.join(str(error).split())}", about="run")
 
 
 def main() -> None:

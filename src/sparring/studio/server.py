@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from sparring import __version__, service
+from sparring.base.errors import UserError
 from sparring.studio.guard import LOOPBACK, Guard
+from sparring.studio.roots import Roots
+from sparring.studio.trainings import Trainings
 from sparring.studio.workers import Worker
+from sparring.studio.workshop import routes
 
 PAGES = Path(__file__).parent / "dist"
 PLAYGROUND = "sparring.studio.playground_worker"
@@ -23,26 +28,36 @@ POLICY = (
 )
 
 
-def create(*, hosts: tuple[str, ...] | None = LOOPBACK, token: str | None = None) -> Guard:
-    """The application. `hosts`: names under which it answers; `token`: what a page must know, where others can reach it."""
+def create(
+    *, runs: Path = Path("runs"), allowed: tuple[Path, ...] = (), hosts: tuple[str, ...] | None = LOOPBACK, token: str | None = None
+) -> Guard:
+    """The application. `runs`: the folder of runs; `allowed`: folders whose data may be read; `hosts`: names under which it answers;
+    `token`: what a page must know, where others can reach it."""
     workers: set[Worker] = set()
+    trainings = Trainings()
 
     @contextlib.asynccontextmanager
     async def living(app: FastAPI):
         yield
-        await asyncio.gather(*(worker.end() for worker in workers))
+        await asyncio.gather(trainings.end(), *(worker.end() for worker in workers))
 
     app = FastAPI(title="Sparring studio", version=__version__, lifespan=living)
 
     @app.middleware("http")
     async def careful(request, call_next):
         response = await call_next(request)
-        response.headers["Content-Security-Policy"] = POLICY
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         if request.url.path.startswith("/assets/"):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"       # their names hold their hashes
         return response
+
+    @app.exception_handler(UserError)
+    def wrong(request, error: UserError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status_code=400)
+
+    app.include_router(routes(Roots(runs, allowed), trainings))
 
     @app.get("/api/about")
     def about() -> dict[str, str]:

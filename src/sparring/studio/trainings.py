@@ -1,0 +1,105 @@
+"""Trainings that the studio starts: the command line in a process of its own, which can be stopped with a checkpoint and resumed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from sparring.base.errors import UserError
+from sparring.runs.folder import Folder
+
+STARTS = 120.0
+"""seconds in which a training makes its folder"""
+ENDS = 60.0
+"""seconds in which it saves a checkpoint when it is asked to stop"""
+
+
+async def asked(*arguments: str) -> dict[str, Any]:
+    """What a command answers with --json, in a process of its own: it may need torch, and the server shall not. UserError with its words."""
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, "-m", "sparring", *arguments, "--json"]
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    out, said = await process.communicate()
+    if process.returncode:
+        raise UserError((said.decode(errors="replace").strip().splitlines() or ["it failed"])[-1].removeprefix("error: "))
+    return json.loads(out)
+
+
+class Trainings:
+    """Processes by the name of their run."""
+
+    def __init__(self):
+        self.processes: dict[str, asyncio.subprocess.Process] = {}
+        self.said: dict[str, list[str]] = {}
+        """the last lines of each"""
+        self._listening: set[asyncio.Task] = set()
+
+    async def start(self, path: Path, recipe: str, data: str, *, length: dict[str, Any], seed: int, settings: dict[str, Any]) -> None:
+        """Returns when the run folder is there; UserError with the command's own words when there will be none."""
+        flags = [f"--{name}={value}" for name, value in length.items()] + [f"--{path}={value}" for path, value in settings.items()]
+        await self._run(path, ["train", recipe, "--data", data, "--run", str(path), "--seed", str(seed), "--quiet", *flags])
+
+    async def resume(self, path: Path, rounds: int | None) -> None:
+        await self._run(path, ["resume", str(path), "--quiet", *([] if rounds is None else ["--rounds", str(rounds)])])
+
+    async def _run(self, path: Path, arguments: list[str]) -> None:
+        if path.name in self.processes and self.processes[path.name].returncode is None:
+            raise UserError(f"the run {path.name} is being played already")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sparring", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        self.processes[path.name], self.said[path.name] = process, []
+        task = asyncio.create_task(self._listen(path.name, process))
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+        began = asyncio.get_running_loop().time()
+        while not self._plays(path, process):
+            if process.returncode is not None:
+                await task
+                words = [line for line in self.said[path.name] if line.startswith("error: ")] or self.said[path.name] or ["it ended without a word"]
+                raise UserError(words[-1].removeprefix("error: "))
+            if asyncio.get_running_loop().time() - began > STARTS:
+                raise UserError(f"the training did not begin within {STARTS:.0f} seconds")
+            await asyncio.sleep(0.05)
+
+    @staticmethod
+    def _plays(path: Path, process: asyncio.subprocess.Process) -> bool:
+        """Whether the run's status is this process's."""
+        with contextlib.suppress(UserError, OSError):
+            return (path / "status.json").exists() and Folder(path).status()["pid"] == process.pid
+        return False
+
+    async def _listen(self, name: str, process: asyncio.subprocess.Process) -> None:
+        async for line in process.stderr:
+            self.said[name] = [*self.said[name], line.decode(errors="replace").rstrip()][-20:]
+        await process.wait()
+
+    async def stop(self, path: Path) -> None:
+        """Asks the process that plays a run, ours or another of this machine, to save a checkpoint and end; returns when it has."""
+        status = Folder(path).status()
+        if status["state"] != "running":
+            raise UserError(f"the run {path.name} is not being played: it is {status['state']}")
+        os.kill(status["pid"], signal.SIGINT)
+        for _ in range(int(ENDS / 0.05)):
+            await asyncio.sleep(0.05)
+            ours = self.processes.get(path.name)
+            if Folder(path).status()["state"] != "running" and (ours is None or ours.returncode is not None):
+                return
+        raise UserError(f"the run {path.name} has not stopped within {ENDS:.0f} seconds")
+
+    async def end(self) -> None:
+        """With the server: every training of ours saves a checkpoint."""
+        running = [p for p in self.processes.values() if p.returncode is None]
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+        for process in running:
+            try:
+                await asyncio.wait_for(process.wait(), ENDS)
+            except TimeoutError:
+                process.kill()
