@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+CHROMIUM := (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint bench clean
@@ -18,6 +19,7 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.base
 
 $(VENV)/.test: pyproject.toml $(VENV)/.base
 	$(INSTALL) -e ".[test,lint]"
+	@command -v chromium >/dev/null || $(CHROMIUM) || echo "no chromium could be installed: the tests of the studio's pages will be skipped"
 	touch $@
 
 # A conditional generator of handwritten digits, from nothing to a report, in about five minutes on two cores.

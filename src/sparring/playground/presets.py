@@ -105,7 +105,7 @@ class Step(Settings):
 COURSE = (
     Step(
         title="A counterfeiter and an inspector",
-        text="Green points are real. Orange ones are made by the generator, a counterfeiter who has never seen a real one. The discriminator, an "
+        text="Blue dots are real. Orange diamonds are made by the generator, a counterfeiter who has never seen a real one. The discriminator, an "
         "inspector, is shown both and says for each how likely it is to be real. Nobody tells the generator what is right: it learns from the "
         "inspector's face.",
         do="Look at the two clouds. They have nothing in common yet.",

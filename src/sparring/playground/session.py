@@ -99,19 +99,22 @@ class Session:
     def advance(self, rounds: int) -> list[Record]:
         """Plays so many rounds, with the events of a history where they come; what happened, piece by piece."""
         target, records = self.round + rounds, []
-        while self.round < target:
+        while True:
             event = self.events[self.done] if self.done < len(self.events) else None
-            if event is None or event.round > self.round:
-                until = min(target, event.round) if event else target
-                records += self.trainer.rounds(until - self.round, every=LENGTH)
-                continue
-            self.done += 1
-            if event.change:
+            due = event is not None and event.round <= self.round
+            if due and event.change:                                            # at once, also where no round is left to play
+                self.done += 1
                 self._change(event.change)
-            else:
+            elif self.round >= target:
+                break
+            elif due:
+                self.done += 1
                 began, start = self.trainer.clock, time.perf_counter()
                 self.trainer.play_round(only=event.player)
                 records.append(self.trainer.record(began, start))
+            else:
+                until = min(target, event.round) if event else target
+                records += self.trainer.rounds(until - self.round, every=LENGTH)
         if self.round >= max(self.states) + self.every:
             self._keep()
         return records

@@ -1,18 +1,15 @@
 """The process in which a page's playground games are played: JSON lines in, frames and JSON out.
 
-What comes out is a stream of messages: a byte J or B, four bytes of length (big-endian), and JSON text or a packed frame
-(`playground.frames.Frame.packed`). A page may have two games, a and b, with one clock. Frames are sent while fewer than `AHEAD` are unseen,
-so a slow page slows nothing but itself.
+What comes out is a stream of messages (`pipes`): JSON text, or packed frames (`playground.frames.Frame.packed`). A page may have two games, a and b,
+with one clock. Frames are sent while fewer than `AHEAD` are unseen, so a slow page slows nothing but itself.
 """
 
-import json
 import os
 import queue
-import struct
-import sys
-import threading
 import time
-from typing import Any, BinaryIO
+from typing import Any
+
+from sparring.studio.pipes import Out, listen
 
 AHEAD = 3
 """frames that may be on their way"""
@@ -25,10 +22,10 @@ MEASURED = 1.0
 class Worker:
     """The games of one page."""
 
-    def __init__(self, out: BinaryIO):
+    def __init__(self, out: Out):
         from sparring import service
 
-        self.service, self.out = service, out
+        self.service, self.out, self.say = service, out, out.say
         self.games: dict[str, Any] = {}
         self.views: dict[str, Any] = {}
         self.known: dict[str, Any] = {}
@@ -37,20 +34,13 @@ class Worker:
 
     # ---- messages
 
-    def say(self, **message: Any) -> None:
-        self._write(b"J", json.dumps(message, allow_nan=False).encode())
-
-    def _write(self, kind: bytes, content: bytes) -> None:
-        self.out.write(kind + struct.pack(">I", len(content)) + content)
-        self.out.flush()
-
     def show(self, name: str, records: list, measures: bool = False) -> None:
         game, view = self.games[name], self.views[name]
         if game.play is not self.known.get(name):                       # another moment, which has other settings
             self.told(name, "moment", [])
         frame = game.frame(records, view.model_copy(update={"measures": measures or view.measures}))
         frame.head |= {"game": name, "playing": self.running}
-        self._write(b"B", frame.packed())
+        self.out.write(b"B", frame.packed())
         self.unseen += 1
 
     # ---- what a page can ask
@@ -79,7 +69,6 @@ class Worker:
         )  # fmt: skip
         self.do_view(name, message)
         self.told(name, "begin", list(self.games[name].players))
-        self.show(name, [])                                             # at once; what noise the measures have takes a second
         self.show(name, [], measures=True)
 
     def do_close(self, name: str, message: dict[str, Any]) -> None:
@@ -176,19 +165,8 @@ class Worker:
 
 
 def main() -> None:
-    parent, messages = os.getppid(), queue.Queue()
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())                   # what a library prints is no message
-
-    def listen() -> None:
-        for line in sys.stdin.buffer:
-            try:
-                messages.put(json.loads(line))
-            except ValueError:
-                messages.put({"do": "what is no JSON"})
-        messages.put(None)
-
-    threading.Thread(target=listen, daemon=True).start()
+    parent, out, messages = os.getppid(), Out.standard(), queue.Queue()
+    listen(messages.put)
     import torch
 
     torch.set_num_threads(1)                                            # such small networks are slower on several
