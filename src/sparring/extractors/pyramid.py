@@ -7,6 +7,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sparring.extractors.efficientnet import EfficientNetLite0, colour
 from sparring.layers.precision import unchanged
+from sparring.losses.perceptual import perceptual
 
 ENDS = (2, 4, 10, 15)
 """the last block before each further halving, and the last of all: strides 4, 8, 16, 32"""
@@ -39,6 +40,20 @@ class Pyramid(nn.Module):
             if i in ENDS:
                 maps.append(x)
         return maps
+
+
+class PerceptualDistance:
+    """Of two batches of pictures (n, c, h, w) in [-1, 1], (n,): `losses.perceptual.perceptual` through a pyramid. No module: the network is part of
+    no game's state, and is loaded when it first looks."""
+
+    def __init__(self, side: int, scales: int = 3):
+        """`side`: of the pictures, about."""
+        self.side, self.scales, self.pyramid = max(32, min(256, 32 * round(side / 32))), scales, None
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        if self.pyramid is None:
+            self.pyramid = Pyramid(self.side, self.scales).to(a.device)
+        return perceptual(self.pyramid(a), self.pyramid(b))
 
 
 class Block(nn.Module):

@@ -427,6 +427,8 @@ class Pix2Pix(GameSettings):
     """weight of what the discriminator says, published as 1 beside 100 for pixels; 0 for no adversary at all"""
     features: float = Field(0.0, ge=0)
     """weight of the mean absolute error of what the discriminator's layers make of pictures"""
+    perceptual: float = Field(0.0, ge=0)
+    """weight of the distance through a frozen ImageNet network (extra `judge`)"""
     penalty: Penalty = Penalty()
     ema: EMA = EMA()
     generator: Translator = UNetTranslator()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sparring.base.clock import Clock
 from sparring.base.errors import UserError
 from sparring.base.space import PairSpace, Space
+from sparring.extractors.pyramid import PerceptualDistance
 from sparring.games import settings
 from sparring.games.capabilities import Scores, Translates
 from sparring.games.settings import NO_PAIRS
@@ -54,11 +55,11 @@ class Verdict:
 
 class Pix2Pix(Game, Translates):
     """min_G max_D  w_pixels E |G(a) - b| + w_adversary E f(D(a, b) - D(a, G(a)))                          (pix2pix, Eq. 4)
-    + w_features E mean_i |D_i(a, b) - D_i(a, G(a))|                                                      (pix2pixHD, Eq. 4)
+    + w_features E mean_i |D_i(a, b) - D_i(a, G(a))| + w_perceptual E d(b, G(a))                          (pix2pixHD, section 3.1 and Eq. 4)
 
     Pixels alone give the mean of all that a could have become; the discriminator sees a too, and asks for one of them that suits it. The
     published noise, dropout, is left out: the paper finds that it changes little, and translation is a function without it. D_i is what
-    the discriminator's layer i makes of both.
+    the discriminator's layer i makes of both, d a distance through a frozen network that knows pictures.
     """
 
     def __init__(self, settings: settings.Pix2Pix, *, space: Space):
@@ -73,6 +74,7 @@ class Pix2Pix(Game, Translates):
         self.discriminator = settings.discriminator.build(inputs=space.given[0] + channels)
         self.objective = OBJECTIVES[settings.objective]
         self.verdict = Verdict(self.objective, settings.penalty)
+        self.distance = PerceptualDistance(min(space.shape[1:]))
         self.average = Average(self.generator, settings.ema.half_life, settings.ema.warm_up)
 
     def players(self) -> dict[str, Player]:
@@ -112,7 +114,8 @@ class Pix2Pix(Game, Translates):
             "pixels": told.pixels * (fake - x).abs().mean(),
             "adversarial": told.adversary * self.objective.generator(fake_score, lambda: real_score),
         }
-        return terms | ({"features": told.features * mismatch(fake_maps, real_maps)} if told.features else {})
+        terms |= {"features": told.features * mismatch(fake_maps, real_maps)} if told.features else {}
+        return terms | ({"perceptual": told.perceptual * self.distance(fake, x).mean()} if told.perceptual else {})
 
 
 class Pool(Follower):
