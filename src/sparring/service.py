@@ -17,6 +17,7 @@ from sparring.runs.planning import carry_out, check_length, conclude, example_sp
 if TYPE_CHECKING:
     from sparring.playground.frames import Playground, View
     from sparring.playground.settings import Play
+    from sparring.runs.exploring import Exploration, Projected
     from sparring.runs.progress import Display
     from sparring.runs.run import Run
 
@@ -226,6 +227,14 @@ def explore(path: str | Path, tool: str, out: str | Path | None = None, **settin
     return {"run": str(path), "tool": tool, **TOOLS[tool](run, folder, **settings)}
 
 
+def exploration(path: str | Path, checkpoint: str = "best", projected: "dict[str, Projected] | None" = None) -> "Exploration":
+    """A run as pages explore it: what they ask for (`runs.wishes`) as pictures and rows. `projected`: pictures that were projected before."""
+    from sparring.runs.exploring import Exploration
+    from sparring.runs.run import Run
+
+    return Exploration(Run(path, checkpoint), {} if projected is None else projected)
+
+
 def transform(
     path: str | Path, given: str | Path, out: str | Path, *, mask: str | Path | None = None, scale: int | None = None,
     direction: str | None = None, tile: int = 256, display: "Display | None" = None,
@@ -236,21 +245,10 @@ def transform(
     `mask`: white where a picture is to be filled in. `scale`: to be sure of it; a run enlarges as it was trained to. `direction`: a2b, or
     b2a for runs that translate both ways. `tile`: side in pixels of what the network sees at once.
     """
-    import torch
+    from sparring.runs import applying
 
-    from sparring.runs.applying import how
-    from sparring.runs.transforming import transform_files
-
-    run = load_run(path)
-    game, network = run.game, how(run, mask=mask, scale=scale, direction=direction)
-    with torch.no_grad():
-        done = transform_files(
-            network.apply, Path(given), Path(out), channels_in=network.channels_in, channels_out=network.channels_out, scale=game.scale,
-            reach=game.reach, multiple=game.multiple, mask=None if mask is None else Path(mask), tile=tile, display=display, read=network.read,
-            written=network.written,
-        )  # fmt: skip
-    told = {"direction": network.direction} if network.direction else {}
-    return {"run": str(run.path), "out": str(out), "scale": game.scale, **told, **done}
+    mask = None if mask is None else Path(mask)
+    return applying.transform(load_run(path), Path(given), Path(out), mask=mask, scale=scale, direction=direction, tile=tile, display=display)
 
 
 def score(path: str | Path, items: str) -> list[dict[str, Any]]:

@@ -149,6 +149,14 @@ def test_components_are_orthogonal_and_sorted(styled):
     assert torch.allclose(cosines, torch.eye(3), atol=1e-4)
 
 
+def test_steepest_directions_are_the_axes_of_a_linear_model(plain, monkeypatch):
+    slopes = 2.0 ** torch.arange(math.prod(plain.noise_shape)).roll(1)
+    monkeypatch.setattr(plain, "render", lambda noise, y: noise * slopes)
+    with torch.no_grad():
+        found = torch.stack([d.vector for d in directions.steepest(plain, 3)])
+    assert found.abs().argmax(1).tolist() == slopes.argsort(descending=True)[:3].tolist() and torch.allclose(found @ found.T, torch.eye(3), atol=1e-5)
+
+
 def test_supervised_finds_a_known_direction(plain):
     """A predictor that reads one number of the latent through the items' mean brightness is found by its effect."""
     predict = lambda x: torch.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], 1)

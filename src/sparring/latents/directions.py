@@ -1,7 +1,8 @@
-"""Directions in the space of latents that change one thing, found three ways, and numbers that say whether they do.
+"""Directions in the space of latents that change one thing, found in several ways, and numbers that say whether they do.
 
 closed form (SeFa): Shen & Zhou 2020, https://arxiv.org/abs/2007.06600; principal components (GANSpace): Härkönen et al. 2020,
-https://arxiv.org/abs/2004.02546; from labels: Shen et al. 2019 (InterFaceGAN), https://arxiv.org/abs/1907.10786.
+https://arxiv.org/abs/2004.02546; from labels: Shen et al. 2019 (InterFaceGAN), https://arxiv.org/abs/1907.10786;
+from gradients: Zahm et al. 2018, https://arxiv.org/abs/1801.07922.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +12,15 @@ import torch
 from torch import Tensor
 
 from sparring.base.errors import UserError
+from sparring.base.seeding import generator
 from sparring.latents.space import Which, draw, items, latents, styled
-from sparring.play.game import Game
+from sparring.play.game import BLOCK, Game
 from sparring.play.watching import conditions
 
 ITEMS = 2048
 """random latents that components and labelled directions are made from"""
+PULLS = 1024
+"""items whose gradients tell the steepest directions"""
 TRIED, REACH = 64, 3.0
 """items that a direction is tried on, and how far to each side, in deviations of the latents along it"""
 
@@ -62,6 +66,21 @@ def components(game: Game, k: int, layers: range) -> list[Direction]:
     _, deviations, vectors = torch.linalg.svd(w - w.mean(0), full_matrices=False)
     lengths = deviations / (len(w) - 1) ** 0.5
     return [_in_layers(f"component {i + 1}", (vectors[i] * lengths[i]).float(), game.layers, layers) for i in range(k)]
+
+
+# H = E J^T J = E (J^T v)(J^T v)^T,  J = dG/dz,  v ~ N(0, 1)
+@torch.enable_grad()
+def steepest(game: Game, k: int, seed: int = 0) -> list[Direction]:
+    """The k orthogonal directions of z along which items change most, by the mean square of their numbers: eigenvectors of H."""
+    pulls = []
+    for block in range(PULLS // BLOCK):
+        noise, y = draw(game, BLOCK, seed, block * BLOCK).requires_grad_(True), conditions(game, BLOCK, seed + block)
+        made = game.render(noise, y)
+        v = torch.randn(made.shape, generator=generator("pulls", seed, block)).to(made)
+        pulls.append(torch.autograd.grad(made, noise, v)[0].flatten(1))
+    pull = torch.cat(pulls).double()
+    _, vectors = torch.linalg.eigh(pull.T @ pull)
+    return [Direction(f"steepest {i + 1}", "z", vectors[:, -1 - i].float().view(game.noise_shape)) for i in range(k)]
 
 
 def _in_layers(name: str, vector: Tensor, total: int, layers: range) -> Direction:

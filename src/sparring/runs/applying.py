@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
 from sparring.base.errors import UserError
 from sparring.games.capabilities import Restores, Transforms, Translates
 from sparring.modalities.pairs import GivenLabels
+from sparring.runs.progress import Display
 from sparring.runs.run import Run
+from sparring.runs.transforming import transform_files
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,26 @@ def how(run: Run, *, mask: Path | str | None = None, scale: int | None = None, d
     if direction is not None:
         raise UserError(f"{run.path} restores pictures and does not translate them: leave --direction out")
     return _restoring(run, game, mask, scale)
+
+
+@torch.no_grad()
+def transform(
+    run: Run, given: Path, out: Path, *, mask: Path | None = None, scale: int | None = None, direction: str | None = None, tile: int = 256,
+    display: Display | None = None, between: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:  # fmt: skip
+    """What the run makes of a picture, or of every picture of a folder (`transforming.transform_files`); calls `between` before each tile."""
+    game, network = run.game, how(run, mask=mask, scale=scale, direction=direction)
+
+    def apply(x: Tensor) -> Tensor:
+        between()
+        return network.apply(x)
+
+    done = transform_files(
+        apply, given, out, channels_in=network.channels_in, channels_out=network.channels_out, scale=game.scale, reach=game.reach,
+        multiple=game.multiple, mask=mask, tile=tile, display=display, read=network.read, written=network.written,
+    )  # fmt: skip
+    told = {"direction": network.direction} if network.direction else {}
+    return {"run": str(run.path), "out": str(out), "scale": game.scale, **told, **done}
 
 
 def _restoring(run: Run, game: Restores, mask: Path | str | None, scale: int | None) -> How:

@@ -11,12 +11,13 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from sparring import __version__, service
-from sparring.base.errors import UserError
+from sparring.base.errors import UserError, WorkError
+from sparring.studio import explorer, workshop
+from sparring.studio.explorer import Explorer
 from sparring.studio.guard import LOOPBACK, Guard
 from sparring.studio.roots import Roots
 from sparring.studio.trainings import Trainings
 from sparring.studio.workers import Worker
-from sparring.studio.workshop import routes
 
 PAGES = Path(__file__).parent / "dist"
 PLAYGROUND = "sparring.studio.playground_worker"
@@ -34,12 +35,12 @@ def create(
     """The application. `runs`: the folder of runs; `allowed`: folders whose data may be read; `hosts`: names under which it answers;
     `token`: what a page must know, where others can reach it."""
     workers: set[Worker] = set()
-    trainings = Trainings()
+    trainings, exploring, roots = Trainings(), Explorer(), Roots(runs, allowed)
 
     @contextlib.asynccontextmanager
     async def living(app: FastAPI):
         yield
-        await asyncio.gather(trainings.end(), *(worker.end() for worker in workers))
+        await asyncio.gather(trainings.end(), exploring.end(), *(worker.end() for worker in workers))
 
     app = FastAPI(title="Sparring studio", version=__version__, lifespan=living)
 
@@ -57,7 +58,12 @@ def create(
     def wrong(request, error: UserError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, status_code=400)
 
-    app.include_router(routes(Roots(runs, allowed), trainings))
+    @app.exception_handler(WorkError)
+    def failed(request, error: WorkError) -> JSONResponse:
+        return JSONResponse({"error": str(error)}, status_code=500)
+
+    app.include_router(workshop.routes(roots, trainings))
+    app.include_router(explorer.routes(roots, exploring))
 
     @app.get("/api/about")
     def about() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Worker processes as the server sees them: messages in, messages out, an end with the server."""
 
 import asyncio
+import contextlib
 import json
 import struct
 import sys
@@ -14,7 +15,7 @@ LAST_LINES = 20
 
 
 class Worker:
-    """A process that reads JSON lines and writes messages (`playground_worker`)."""
+    """A process that reads JSON lines and writes messages (`pipes`)."""
 
     def __init__(self, process: asyncio.subprocess.Process):
         self.process, self.lines = process, []
@@ -51,4 +52,5 @@ class Worker:
             except TimeoutError:
                 self.process.kill()
                 await self.process.wait()
-        self._printing.cancel()
+        with contextlib.suppress(TimeoutError):                         # its last words may still be on their way
+            await asyncio.wait_for(self._printing, 1)
