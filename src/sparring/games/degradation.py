@@ -19,7 +19,7 @@ from sparring.layers.filling import filled
 from sparring.layers.precision import unchanged
 
 LEVELS, SMOOTH = 6, 8
-"""of filling a hole from around: halvings, and steps that smooth it. On street photographs 0.8 dB better than biharmonic inpainting."""
+"""of filling a hole from around: halvings, and steps that smooth it"""
 
 
 def between(x: Tensor, lowest: float, highest: float) -> Tensor:

@@ -1,8 +1,8 @@
 """Restoring damaged pictures: enlarging, filling in, cleaning, colouring. The network learns to undo what was done to pictures that were whole.
 
 Ledig et al. 2016 (SRGAN), https://arxiv.org/abs/1609.04802; Wang et al. 2018 (ESRGAN), https://arxiv.org/abs/1809.00219; Pathak et al. 2016
-(context encoders), https://arxiv.org/abs/1604.07379; Wang et al. 2017 (pix2pixHD), https://arxiv.org/abs/1711.11585; with the relativistic
-pairs and penalties of Huang et al. 2024, https://arxiv.org/abs/2501.05441.
+(context encoders), https://arxiv.org/abs/1604.07379; with the relativistic pairs and penalties of Huang et al. 2024,
+https://arxiv.org/abs/2501.05441.
 """
 
 import math
@@ -15,7 +15,6 @@ from sparring.games import settings
 from sparring.games.capabilities import Restores, Scores
 from sparring.losses.adversarial import OBJECTIVES
 from sparring.losses.penalties import PENALTIES
-from sparring.losses.perceptual import mismatch
 from sparring.play.average import Average
 from sparring.play.game import Batch, Game, Player, Stage, Terms, Turn
 
@@ -23,11 +22,9 @@ from sparring.play.game import Batch, Game, Player, Stage, Terms, Turn
 class Restoration(Game, Restores, Scores):
     """min_R  E |R(d(x)) - x|                                                               for the first part of the run, then
     min_R max_D  w_pixels E |R(d(x)) - x| + w_adversary E f(D(x) - D(R(d(x))))              (SRGAN, Eq. 3; ESRGAN, section 3.2)
-    + w_features E mean_i |D_i(x) - D_i(R(d(x)))|                                           (pix2pixHD, Eq. 4)
 
-    d is the degradation, drawn anew for every picture, D_i what the discriminator's layer i makes of a picture. Pixels alone give the mean of all
-    pictures that the damaged one could have been, which is blurred; the adversary asks for one of them, and its layers for the texture of
-    this one. Where the degradation leaves pixels as they were they are kept.
+    d is the degradation, drawn anew for every picture. Pixels alone give the mean of all pictures that the damaged one could have been,
+    which is blurred; the adversary asks for one of them. Where the degradation leaves pixels as they were they are kept.
     """
 
     def __init__(self, settings: settings.Restoration, *, space: Space):
@@ -93,18 +90,10 @@ class Restoration(Game, Restores, Scores):
         return terms
 
     def restorer_loss(self, batch: Batch) -> Terms:
-        x, told = batch["x"], self.settings
+        x = batch["x"]
         fake = self.attempt(x)
-        *fake_maps, fake_score = self.discriminator.maps(fake)
-        with torch.no_grad():
-            *real_maps, real_score = self.discriminator.maps(x)
-        terms = {
-            "pixels": told.pixels * (fake - x).abs().mean(),
-            "adversarial": told.adversary * self.objective.generator(fake_score, lambda: real_score),
-        }
-        if told.features:
-            terms["features"] = told.features * mismatch(fake_maps, real_maps)
-        return terms
+        adversarial = self.objective.generator(self.discriminator(fake), lambda: self.discriminator(x))
+        return {"pixels": self.settings.pixels * (fake - x).abs().mean(), "adversarial": self.settings.adversary * adversarial}
 
     def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         return self.discriminator(x).mean(1)

@@ -400,8 +400,6 @@ class Restoration(GameSettings):
     """weight of the mean absolute error of pixels, once there is an adversary"""
     adversary: float = Field(0.05, ge=0)
     """weight of what the discriminator says"""
-    features: float = Field(0.0, ge=0)
-    """weight of the mean absolute error of what the discriminator's layers make of pictures"""
     penalty: Penalty = Penalty()
     ema: EMA = EMA()
     restorer: Translator = ResidualTranslator()
