@@ -42,7 +42,7 @@ def values(metrics: dict) -> dict:
 
 def one(recipe: str, seed: int, options: argparse.Namespace, data: Path, folder: Path) -> dict:
     start = time.perf_counter()
-    settings = {"split.test": 0.15, "hardware.threads": options.threads, "watching.metrics": ",".join(OWN)}
+    settings = {"split.test": 0.15, "hardware.threads": options.threads, "watching.metrics": "fd"}
     settings |= dict(s.split("=", 1) for s in options.set)
     run = sparring.train(recipe, str(data), run=folder / f"{recipe}-{seed}", seed=seed, minutes=options.minutes, settings=settings)
     seconds = time.perf_counter() - start

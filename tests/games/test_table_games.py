@@ -50,6 +50,17 @@ def test_choices_are_softmaxes_of_their_spans():
     assert ROWS.normaliser(far[:, :10]).isfinite().all() and ROWS.probabilities(far[:, :10]).isfinite().all()
 
 
+def test_bf16_changes_networks_and_no_distribution():
+    """Under autocast the hidden layers are in bf16; what is said of a row, and how its parts are added up, stays float32."""
+    out, x = some_output(), SPACE.example(200, 1)["x"]
+    networks = RowPerceptron(width=8).build(space=SPACE, noise=4), RowResidual(width=8).build(space=SPACE, noise=4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert all(network(torch.randn(8, 4)).dtype == torch.float32 for network in networks)
+        assert TableDiscriminator(width=8).build(space=SPACE)(x).dtype == TableEncoder(width=8).build(space=SPACE, outputs=4)(x).dtype == torch.float32
+        nll, chances = ROWS.nll(out, x), ROWS.probabilities(out[:, :10])
+    assert torch.equal(nll, ROWS.nll(out, x)) and torch.equal(chances, ROWS.probabilities(out[:, :10]))
+
+
 def test_likelihood_is_that_of_its_parts():
     out, x = some_output(), SPACE.example(200, 1)["x"]
     expected = sum(F.cross_entropy(p, y.argmax(1), reduction="none") for p, y in zip(out[:, :10].split(SIZES, 1), x[:, :10].split(SIZES, 1)))

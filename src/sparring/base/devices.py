@@ -19,7 +19,7 @@ class Hardware(Settings):
     threads: Annotated[PositiveInt | Auto, Rule("the number that is fastest in a short probe at start")] = "auto"
     """threads of one process on the CPU"""
     precision: Annotated[
-        Literal["bf16", "fp32"] | Auto, Rule("bf16 for pictures where the hardware has it (AVX512-BF16, AMX, CUDA), else fp32")
+        Literal["bf16", "fp32"] | Auto, Rule("bf16 for pictures and tables where the hardware has it (AVX512-BF16, AMX, CUDA), else fp32")
     ] = "auto"
     """of the networks' arithmetic inside a loss; weights, penalties' norms and metrics are always fp32"""
     channels_last: Annotated[bool | Auto, Rule("true for pictures")] = "auto"
@@ -28,8 +28,8 @@ class Hardware(Settings):
     """parts that a batch is computed in, when memory is short"""
 
 
-def resolve(hardware: Hardware, *, pictures: bool) -> tuple[Hardware, dict[str, str]]:
-    """Fills every `auto`; returns the reasons by field."""
+def resolve(hardware: Hardware, *, pictures: bool, fine: bool) -> tuple[Hardware, dict[str, str]]:
+    """Fills every `auto` for data that are pictures or not, and `fine` (`Space.fine`) or not; returns the reasons by field."""
     found, why = {}, {}
     if hardware.device == "auto":
         found["device"] = best_device()
@@ -40,9 +40,9 @@ def resolve(hardware: Hardware, *, pictures: bool) -> tuple[Hardware, dict[str, 
         found["threads"], speeds = probe_threads(pictures)
         why["threads"] = "measured " + ", ".join(f"{n}: {1000 * s:.1f} ms" for n, s in speeds.items())
     if hardware.precision == "auto":
-        found["precision"] = "bf16" if pictures and has_bf16(device) else "fp32"
+        found["precision"] = "bf16" if has_bf16(device) and not fine else "fp32"
         # its 8 bits blur what is finer than a 256th: modes of points came out a sixth too narrow
-        why["precision"] = f"{device} {'has' if has_bf16(device) else 'has no'} bf16 in hardware" if pictures else "no pictures"
+        why["precision"] = "bf16 would blur these data" if fine else f"{device} {'has' if has_bf16(device) else 'has no'} bf16 in hardware"
     if hardware.channels_last == "auto":
         found["channels_last"] = pictures
         why["channels_last"] = "convolutions on pictures" if pictures else "no pictures"

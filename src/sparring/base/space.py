@@ -43,6 +43,11 @@ class Space(Component):
         return False
 
     @property
+    def fine(self) -> bool:
+        """Whether the 8 bits of bf16 would blur what its networks say."""
+        return not self.pictures
+
+    @property
     def numbers(self) -> int:
         """How many numbers an item has."""
         return math.prod(self.shape)

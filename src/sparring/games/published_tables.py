@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from sparring.base.errors import UserError
 from sparring.games import table_settings
 from sparring.games.tables import DenseRows, Rows, TableGAN, TableVAE
+from sparring.layers.precision import unchanged
 from sparring.modalities.spaces import TableSpace
 from sparring.play.game import Batch, Stage, Terms, Turn
 
@@ -98,7 +99,8 @@ class CTGAN(TableGAN):
         x, n = batch["x"], len(batch["x"])
         chosen = x[:, : self.rows.width]
         each = self.log_frequency / chosen.sum(0).clamp_min(1)                                          # (width,)
-        chances = ((chosen * each) @ self.rows.indicator).T.double()                                    # (choices, n)
+        with unchanged(x):
+            chances = ((chosen * each) @ self.rows.indicator).T.double()                                # (choices, n)
         chances = (chances / chances.sum(1, keepdim=True)).flatten().cumsum(0)                          # those of choice i go from i to i + 1
         column = self.some_column(torch.rand(n, device=x.device))
         at = torch.searchsorted(chances, column + torch.rand(n, device=x.device).double())

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from sparring.games import table_settings
 from sparring.games.capabilities import Encodes, Reconstructs
 from sparring.games.classic import GAN
+from sparring.layers.precision import unchanged
 from sparring.losses.divergences import gaussian_kl
 from sparring.modalities.spaces import TableSpace
 from sparring.play.average import Average
@@ -52,7 +53,9 @@ class Rows(nn.Module, ABC):
     def normaliser(self, logits: Tensor) -> Tensor:
         """log sum exp of every choice's logits, (n, width) -> (n, choices)."""
         highest = self.highest(logits)
-        return highest + (torch.exp(logits - highest[:, self.owner]) @ self.indicator).log()
+        with unchanged(logits):
+            total = torch.exp(logits - highest[:, self.owner]) @ self.indicator
+        return highest + total.log()
 
     @torch.no_grad()
     def highest(self, x: Tensor) -> Tensor:
@@ -62,7 +65,8 @@ class Rows(nn.Module, ABC):
     def probabilities(self, logits: Tensor) -> Tensor:
         """Softmax of every choice, (n, width)."""
         weights = torch.exp(logits - self.highest(logits)[:, self.owner])
-        return weights / ((weights @ self.indicator) @ self.indicator.T)
+        with unchanged(weights):
+            return weights / ((weights @ self.indicator) @ self.indicator.T)
 
     @abstractmethod
     def quantile(self, out: Tensor, u: Tensor) -> Tensor:

@@ -43,6 +43,11 @@ class TableSpace(Space):
         return self
 
     @property
+    def fine(self) -> bool:
+        """Not: a value is within a bin, and the last layer is exact (`networks.tables.distribution`)."""
+        return False
+
+    @property
     def choices(self) -> tuple[Span, ...]:
         return tuple(span for span in self.spans if span.kind == "choice")
 

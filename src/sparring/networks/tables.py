@@ -9,7 +9,16 @@ from torch import Tensor, nn
 
 from sparring.base.space import Space
 from sparring.layers.conditioning import Embedding
+from sparring.layers.precision import exact
 from sparring.networks import settings
+
+
+class Exact(nn.Linear):
+    """A linear layer of float32 whatever those before it are: the 8 bits of bf16 would change a chance by some per cent."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with exact(x):
+            return super().forward(x.float())
 
 
 def embeddings(space: Space, width: int) -> nn.Linear:
@@ -25,7 +34,7 @@ def embeddings(space: Space, width: int) -> nn.Linear:
 def distribution(space: Space, inputs: int) -> nn.Linear:
     """(n, inputs) -> (n, choices + 2 values), as `games.tables.LogisticRows` reads it. It begins with the shares that the data have, and with
     values anywhere in a bin."""
-    out = nn.Linear(inputs, space.numbers + len(space.values))
+    out = Exact(inputs, space.numbers + len(space.values))
     with torch.no_grad():
         out.weight.mul_(0.1)
         out.bias.zero_()
@@ -46,10 +55,10 @@ class Encoder(nn.Module):
     def __init__(self, settings: settings.TableEncoder, *, space: Space, outputs: int):
         super().__init__()
         layers = [layer for _ in range(settings.depth - 1) for layer in (nn.Linear(settings.width, settings.width), nn.SiLU())]
-        self.layers = nn.Sequential(embeddings(space, settings.width), nn.SiLU(), *layers, nn.Linear(settings.width, outputs))
+        self.layers = nn.Sequential(embeddings(space, settings.width), nn.SiLU(), *layers, Exact(settings.width, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).float()
+        return self.layers(x)
 
 
 class Discriminator(nn.Module):
@@ -60,13 +69,13 @@ class Discriminator(nn.Module):
         self.told = Embedding(labels, settings.width, std=len(space.spans) ** -0.5) if labels else None
         self.first = embeddings(space, settings.width)
         layers = [layer for _ in range(settings.depth - 1) for layer in (nn.Linear(settings.width, settings.width), nn.LeakyReLU(0.2))]
-        self.layers = nn.Sequential(nn.LeakyReLU(0.2), *layers, nn.Linear(settings.width, 1))
+        self.layers = nn.Sequential(nn.LeakyReLU(0.2), *layers, Exact(settings.width, 1))
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         first = self.first(x)
         if self.told is not None and label is not None:
             first = first + self.told(label)
-        return self.layers(first).squeeze(1).float()
+        return self.layers(first).squeeze(1)
 
 
 class Perceptron(nn.Module):

@@ -121,7 +121,7 @@ def plan(
     changes = settings | ({"hardware.device": device} if device else {}) | ({"rounds": rounds} if rounds is not None else {})
     configuration = override(configuration, changes)
     metrics_of(source.kind, configuration.watching.metrics)
-    hardware, why = devices.resolve(configuration.hardware, pictures=facts.space.pictures)
+    hardware, why = devices.resolve(configuration.hardware, pictures=facts.space.pictures, fine=facts.space.fine)
     torch.set_num_threads(hardware.threads)
     why = {f"hardware.{k}": v for k, v in why.items()} | {f"encoding.{k}": v for k, v in getattr(codec, "why", {}).items()}
     configuration = configuration.model_copy(update={"hardware": hardware, "encoding": codec.encoding})
