@@ -99,5 +99,16 @@ def test_projected_items_are_looked_at_once_a_round_and_maps_come_back_whole():
     play(trainer, 2)
     assert len(looks) == 2 * 3                                     # real items, and generated ones in either turn
     x = game.space.example(3, 0)["x"]
-    for whole, again in zip(game.mixing(game._pyramid[0](x)), game.maps(game.project(x))):
-        assert torch.equal(whole.float(), again)
+    maps, pixels = game.maps(game.project(x))
+    assert all(torch.equal(whole.float(), again) for whole, again in zip(game.mixing(game._pyramid[0](x)), maps))
+    assert torch.allclose(pixels, x, atol=1e-6)
+
+
+def test_pixels_count_as_much_as_all_features():
+    from tests.laws.toys import CASES
+
+    game = CASES["projected-images"].trainer().game
+    x = game.space.example(3, 0)["x"]
+    logits = game.discriminator(*game.maps(game.project(x)), None)
+    features, pixels = logits.chunk(2, 1)
+    assert torch.equal(pixels, game.discriminator.pixels(x)[:, None].expand_as(pixels)) and features.shape == pixels.shape

@@ -53,10 +53,11 @@ def test_choices_are_softmaxes_of_their_spans():
 def test_bf16_changes_networks_and_no_distribution():
     """Under autocast the hidden layers are in bf16; what is said of a row, and how its parts are added up, stays float32."""
     out, x = some_output(), SPACE.example(200, 1)["x"]
-    networks = RowPerceptron(width=8).build(space=SPACE, noise=4), RowResidual(width=8).build(space=SPACE, noise=4)
+    makers = RowPerceptron(width=8).build(space=SPACE, noise=4), RowResidual(width=8).build(space=SPACE, noise=4)
+    readers = TableEncoder(width=8).build(space=SPACE, outputs=4), TableDiscriminator(width=8).build(space=SPACE)
     with torch.autocast("cpu", torch.bfloat16):
-        assert all(network(torch.randn(8, 4)).dtype == torch.float32 for network in networks)
-        assert TableDiscriminator(width=8).build(space=SPACE)(x).dtype == TableEncoder(width=8).build(space=SPACE, outputs=4)(x).dtype == torch.float32
+        said = [network(torch.randn(8, 4)) for network in makers] + [network(x) for network in readers]
+        assert {each.dtype for each in said} == {torch.float32}
         nll, chances = ROWS.nll(out, x), ROWS.probabilities(out[:, :10])
     assert torch.equal(nll, ROWS.nll(out, x)) and torch.equal(chances, ROWS.probabilities(out[:, :10]))
 

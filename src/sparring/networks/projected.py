@@ -3,6 +3,8 @@
 Sauer et al. 2021 (Projected GANs), https://arxiv.org/abs/2111.01007: section 3.2, maps are mixed across channels and, from coarse to fine,
 across scales by fixed random convolutions, so that no discriminator can rest on a few features; section 3.3, one small discriminator a scale,
 here without batch norm, so that the slope at an item is its own.
+Kumari et al. 2021 (vision-aided GANs), https://arxiv.org/abs/2112.09130, section 3.1: one on the pixels beside them sees what the frozen network is
+blind to.
 """
 
 from collections.abc import Sequence
@@ -12,9 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sparring.base.space import Space
 from sparring.layers.conditioning import LabelProjection
 from sparring.layers.precision import exact
 from sparring.networks import settings
+from sparring.networks.settings import DCGANDiscriminator
 
 
 class Mixing(nn.Module):
@@ -61,11 +65,13 @@ class Single(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Mixed maps, finest first -> logits (n, scales * places)."""
+    """Mixed maps, finest first, and pictures (n, c, h, w) -> logits (n, scales * places), or twice as many, with the one of the pixels repeated."""
 
-    def __init__(self, settings: settings.ProjectedDiscriminator, *, widths: Sequence[int], labels: int = 0):
+    def __init__(self, settings: settings.ProjectedDiscriminator, *, widths: Sequence[int], space: Space, labels: int = 0):
         super().__init__()
         self.scales = nn.ModuleList(Single(width, len(widths) - 1 - i, labels) for i, width in enumerate(widths))
+        self.pixels = DCGANDiscriminator(width=settings.pixels).build(space=space, labels=labels) if settings.pixels else None
 
-    def forward(self, maps: Sequence[Tensor], label: Tensor | None = None) -> Tensor:
-        return torch.cat([scale(m, label) for scale, m in zip(self.scales, maps)], 1)
+    def forward(self, maps: Sequence[Tensor], x: Tensor, label: Tensor | None = None) -> Tensor:
+        logits = torch.cat([scale(m, label) for scale, m in zip(self.scales, maps)], 1)
+        return logits if self.pixels is None else torch.cat([logits, self.pixels(x, label)[:, None].expand_as(logits)], 1)

@@ -223,13 +223,16 @@ class FastGANGenerator(Generator):
 
 
 class ProjectedDiscriminator(Component):
-    """Small discriminators on the maps of a frozen feature network.
+    """Small discriminators on the maps of a frozen feature network, and perhaps one on the pixels beside them.
 
-    `build(widths=, labels=)` gives a module from maps, finest first, to logits (n, scales * places).
+    `build(widths=, space=, labels=)` gives a module from maps, finest first, and pictures to logits (n, discriminators * places).
     """
 
     kind: ClassVar[str] = "projected"
     implementation: ClassVar[str] = "sparring.networks.projected:Discriminator"
+
+    pixels: int = Field(0, ge=0)
+    """channels of the largest level of a convolutional discriminator of pixels, whose logit counts as much as all others; 0 for none"""
 
 
 class Translator(Component):
