@@ -108,7 +108,7 @@ def test_pixels_count_as_much_as_all_features():
     from tests.laws.toys import CASES
 
     game = CASES["projected-images"].trainer().game
-    x = game.space.example(3, 0)["x"]
-    logits = game.discriminator(*game.maps(game.project(x)), None)
-    features, pixels = logits.chunk(2, 1)
-    assert torch.equal(pixels, game.discriminator.pixels(x)[:, None].expand_as(pixels)) and features.shape == pixels.shape
+    batch = game.space.example(3, 0)
+    maps, x = game.maps(game.project(batch["x"]))
+    features, pixels = game.discriminator(maps, x, batch["y"]).chunk(2, 1)
+    assert torch.equal(pixels, game.discriminator.pixels(x, batch["y"])[:, None].expand_as(features))
