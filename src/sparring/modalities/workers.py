@@ -1,5 +1,6 @@
 """Worker processes for work on many files, under a progress bar. No torch: workers start quickly."""
 
+import gc
 import multiprocessing
 import os
 import sys
@@ -24,7 +25,7 @@ def by_chunks(function: Callable, items: list, arguments: tuple, title: str) -> 
     chunks = [items[i : i + CHUNK] for i in range(0, len(items), CHUNK)]
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with _uncollected(), Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=len(items))
         for chunk, result in zip(chunks, _results(function, chunks, arguments)):
             yield result
@@ -47,6 +48,19 @@ def _results(function: Callable, chunks: list[list], arguments: tuple) -> Iterat
             pass
     for chunk in chunks[done:]:
         yield function(chunk, *arguments)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cyclic garbage collector: results that are kept make it look again and again through all that was imported, on a core that
+    a worker could have."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
 
 
 @contextmanager
