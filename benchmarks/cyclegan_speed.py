@@ -223,7 +223,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="settings of our game, path=value")
     parser.add_argument("--out", default="benchmarks/results/cyclegan_speed.json")
     options = parser.parse_args()
-    hardware, why = resolve(Hardware(threads=options.threads or "auto", precision=options.precision), pictures=True)
+    hardware, why = resolve(Hardware(threads=options.threads or "auto", precision=options.precision), pictures=True, fine=False)
     torch.set_num_threads(hardware.threads)
     random.seed(0)
     configuration = override(cyclegan(Facts(space_of(options.side))), dict(s.split("=", 1) for s in options.set))

@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--out", default="benchmarks/results/operators.json")
     options = parser.parse_args()
     SIZES.update({name: getattr(options, name) for name in SIZES})
-    hardware, why = resolve(Hardware(threads=options.threads or "auto"), pictures=True)
+    hardware, why = resolve(Hardware(threads=options.threads or "auto"), pictures=True, fine=False)
     torch.set_num_threads(hardware.threads)
     autocast = precision(hardware)
     gap = agreement(options.side)

@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", default="benchmarks/results/speed.json")
     options = parser.parse_args()
-    hardware, why = resolve(Hardware(threads=options.threads or "auto"), pictures=True)
+    hardware, why = resolve(Hardware(threads=options.threads or "auto"), pictures=True, fine=False)
     torch.set_num_threads(hardware.threads)
     result = {"hardware": hardware.model_dump(), "why": why}
     result["overhead"] = compare(Core(hardware), Plain(hardware), options.pairs, options.rounds)

@@ -30,22 +30,17 @@ class Space(Component):
     Items may come with a condition y: one class each, (n,) numbers of `labels`; or several attributes each, (n, d) standardised floats.
     """
 
+    pictures: ClassVar[bool] = False
+    """whether items are pictures, (channels, height, width) in [-1, 1]"""
+    fine: ClassVar[bool] = True
+    """whether the 8 bits of bf16 would blur what networks say of items"""
+
     shape: tuple[int, ...]
     """shape of one item"""
     labels: tuple[str, ...] = ()
     """names of the classes, in the order of their numbers; empty without labels"""
     attributes: tuple[Attribute, ...] = ()
     """what (n, d) conditions hold, in the order of their columns; empty with labels or without conditions"""
-
-    @property
-    def pictures(self) -> bool:
-        """Whether items are pictures, (channels, height, width) in [-1, 1]."""
-        return False
-
-    @property
-    def fine(self) -> bool:
-        """Whether the 8 bits of bf16 would blur what its networks say."""
-        return not self.pictures
 
     @property
     def numbers(self) -> int:
@@ -116,10 +111,8 @@ class ImageSpace(Space):
     """Pictures in [-1, 1], shape (channels, height, width)."""
 
     kind: ClassVar[str] = "images"
-
-    @property
-    def pictures(self) -> bool:
-        return True
+    pictures: ClassVar[bool] = True
+    fine: ClassVar[bool] = False
 
     def _items(self, n, draw):
         import torch

@@ -28,6 +28,8 @@ class TableSpace(Space):
     choice is no bin."""
 
     kind: ClassVar[str] = "tables"
+    fine: ClassVar[bool] = False
+    """not: a value is a place within a bin, and last layers are exact (`networks.tables.Exact`)"""
 
     spans: tuple[Span, ...]
 
@@ -41,11 +43,6 @@ class TableSpace(Space):
         if (place,) != self.shape or [s.column for s in self.values] != [s.column for s in self.choices if s.bins]:
             raise ValueError("spans must fill the shape, and every choice with bins have a value")
         return self
-
-    @property
-    def fine(self) -> bool:
-        """Not: a value is within a bin, and the last layer is exact (`networks.tables.distribution`)."""
-        return False
 
     @property
     def choices(self) -> tuple[Span, ...]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparring.base.errors import UserError
+from sparring.layers.precision import unchanged
 from sparring.networks import settings
 from sparring.networks.dcgan import channels, normal_init
 
@@ -66,7 +67,8 @@ class Translator(nn.Module):
 def bordered(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
     """Reflected at the borders; pictures that are too small for that repeat their last pixels."""
     fits = max(pad[:2]) < x.shape[3] and max(pad[2:]) < x.shape[2]
-    return F.pad(x, pad, mode="reflect" if fits else "replicate")
+    with unchanged(x):                                                              # autocast would take float32 for it, and bf16 again after
+        return F.pad(x, pad, mode="reflect" if fits else "replicate")
 
 
 def padded(x: Tensor, multiple: int) -> Tensor:
@@ -112,7 +114,9 @@ class Doubling(nn.Conv2d):
         taps = self.weight.to(x.dtype).flip(2, 3).transpose(0, 1)                   # (inputs, outputs, 3, 3), in bf16 where x came so
         taps = F.pad(taps, (0, 1, 0, 0)) + F.pad(taps, (1, 0, 0, 0))
         taps = F.pad(taps, (0, 0, 0, 1)) + F.pad(taps, (0, 0, 1, 0))                # (inputs, outputs, 4, 4)
-        return F.conv_transpose2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), taps, self.bias, stride=2, padding=3)
+        with unchanged(x):
+            x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        return F.conv_transpose2d(x, taps, self.bias, stride=2, padding=3)
 
 
 def published_init(network: nn.Module) -> None:

@@ -46,7 +46,16 @@ class Adam(Optimizer):
     def make(self, parameters):
         import torch
 
-        return torch.optim.Adam(parameters, lr=self.lr.start, betas=(self.beta1, self.beta2.start), eps=self.eps, fused=self.fused)
+        class Adam(torch.optim.Adam):
+            def _init_group(self, group, *lists):           # as all lies in memory: of channels_last the kernel would copy it, twice
+                held = super()._init_group(group, *lists)
+                last = [x.ndim == 4 and x.permute(0, 2, 3, 1).is_contiguous() for x in lists[0]]
+                for tensors in lists[:4]:                   # parameters, gradients, both means
+                    tensors[:] = [x.permute(0, 2, 3, 1) if turned else x for x, turned in zip(tensors, last)]
+                lists[1][:] = [x.contiguous() for x in lists[1]]
+                return held
+
+        return Adam(parameters, lr=self.lr.start, betas=(self.beta1, self.beta2.start), eps=self.eps, fused=self.fused)
 
     def at(self, clock):
         return {"lr": self.lr.at(clock) * CAUTION**clock.attempt, "betas": (self.beta1, self.beta2.at(clock))}
