@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 THREAD = ["--hardware.threads", "1", "--hardware.precision", "fp32"]
@@ -76,6 +79,17 @@ def pictures(folder: Path, n: int = 24, side: int = 8) -> Path:
     for i in range(n):
         Image.fromarray(draw.integers(0, 256, (side, side), dtype=np.uint8)).save(folder / f"{i:02d}.png")
     return folder
+
+
+@contextmanager
+def short_extractors(steps: int) -> Iterator[None]:
+    """Networks that judge learn for so many steps: they are there, and see little."""
+    from sparring.extractors import training
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("classifier", "selfsupervised"):
+            patch.setattr(f"sparring.extractors.{module}.train", lambda *a, **named: training.train(*a, **named | {"steps": steps}))
+        yield
 
 
 def fingerprint(run: Path) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from sparring import service
 from sparring.metrics.tables import TableJudge
-from sparring.modalities.table_files import as_array, read_frame
+from sparring.modalities.table_frames import as_array, read_frame
 from sparring.modalities.table_source import from_frame
 from sparring.runs.judging import compared, mean_skill
 

@@ -2,22 +2,24 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import sparring.recipes  # noqa: F401 - registers
-from sparring.base import devices, files
+from sparring.base import files
 from sparring.base.errors import UserError, nearest
 from sparring.base.settings import Row, dump, rows
+from sparring.playground.opening import playground, playground_catalogue, playground_preset, playground_settings, playground_view  # noqa: F401
 from sparring.recipes.recipe import RECIPES, Configuration, Facts, configure, find
+from sparring.runs.comparing import compare, measure_samples  # noqa: F401 - public from here
+from sparring.runs.machine import cache_contents, machine  # noqa: F401
 from sparring.runs.planning import carry_out, check_length, conclude, example_space, gather, plan
 
 if TYPE_CHECKING:
-    from sparring.playground.frames import Playground, View
-    from sparring.playground.settings import Play
-    from sparring.runs.exploring import Exploration, Projected
+    from sparring.runs.exploring import Exploration
+    from sparring.runs.exploring_latents import Projected
     from sparring.runs.progress import Display
     from sparring.runs.run import Run
 
@@ -28,7 +30,7 @@ def catalogue(what: str = "recipes") -> list[dict[str, Any]]:
     """Recipes, games, data or metrics, a dict each."""
     if what == "recipes":
         return [
-            {"name": r.name, "task": r.task, "takes": list(r.modalities), "summary": r.summary, "papers": list(r.papers)}
+            {"name": r.name, "task": r.task, "takes": list(r.modalities), "needs labels": r.labelled, "summary": r.summary, "papers": list(r.papers)}
             for r in sorted(RECIPES.values(), key=lambda r: r.name)
         ]
     if what == "games":
@@ -268,115 +270,6 @@ def score(path: str | Path, items: str) -> list[dict[str, Any]]:
     return [{"item": str(n), "real": round(float(p), 6)} for n, p in zip(names, run.score_compact(x, labels))]
 
 
-def measure_samples(
-    samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None, target: str | None = None
-) -> dict[str, Any]:
-    """Judges a file or folder of samples (of any program) against data, by the same protocol as a run."""
-    from sparring.modalities.kinds import fit
-    from sparring.modalities.open import open_named
-    from sparring.modalities.settings import Encoding
-    from sparring.modalities.split import Split
-    from sparring.runs.data import prepare
-    from sparring.runs.judging import FEWEST, judge_for, judge_source
-
-    full, source = open_named(data)
-    made_full, made = open_named(samples, (source.kind,))
-    if made.kind != source.kind:
-        raise UserError(f"{samples} holds {made.kind}, {data} holds {source.kind}: they cannot be compared")
-    codec = fit(source, Encoding.named(source.kind)())
-    held = prepare(full, source, codec, Split())
-    judge = judge_for(held, "test", names=metrics, n=n, inception=inception, target=target)
-    if judge is None:
-        raise UserError(f"{data} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more data")
-    return {"run": None, "samples": made_full, "data": full, **judge_source(judge, codec, made)}
-
-
-def compare(paths: Iterable[str | Path], picture: str | Path | None = None) -> dict[str, Any]:
-    """Runs side by side, judged on the same data (those of the first) by the same protocol: all on the smallest of their test parts,
-    since metrics of unequal numbers of items cannot be compared. Its items are in every run's test part, where the data are the same.
-
-    picture: a file to draw every run's samples in, a column a run, with real held-out items as the last column.
-    """
-    from sparring.modalities.split import held_out
-
-    runs = [load_run(p) for p in paths]
-    if len(runs) < 2:
-        raise UserError("compare takes two runs or more")
-    kinds = {(r.codec.space.kind, r.codec.space.shape) for r in runs}
-    if len(kinds) > 1:
-        raise UserError("these runs make items of different kinds or sizes: " + ", ".join(f"{k} {s}" for k, s in sorted(kinds, key=str)))
-    data = runs[0].data.text
-    parts = min((run.configuration.split for run in runs), key=lambda parts: held_out(len(runs[0].data.source), parts)[1])
-    found = [
-        run.measure(data=data, split=parts)
-        | {"recipe": run.folder.recipe()["recipe"], "rounds": run.status["round"], "verdict": run.doctor()["verdict"]}
-        for run in runs
-    ]
-    drawn = {"picture": side_by_side(runs, Path(picture))} if picture is not None else {}
-    return {"data": data, "runs": found} | drawn
-
-
-def side_by_side(runs: "list[Run]", out: Path) -> str:
-    """Samples of several runs of pictures as one file."""
-    import numpy as np
-
-    from sparring.modalities.images import grid
-    from sparring.runs.explore import pictures, write_picture
-
-    each, columns = 50, []
-    for run in runs:
-        pictures(run)
-        names = run.codec.space.labels if run.game.conditional else ()
-        columns.append(run.sample(each, seed=0, label=[names[i * len(names) // each] for i in range(each)] if names else None))
-    test = runs[0].data.part("test")
-    rows = test["y"].argsort(stable=True) if "y" in test and test["y"].ndim == 1 else np.arange(len(test["x"]))
-    chosen = rows[np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int)]
-    columns.append(runs[0].codec.decode(runs[0].codec.expand({"x": test["x"][chosen]})["x"]))
-    sheets = [grid(column, np.arange(len(column)) // 5) for column in columns]
-    height = max(sheet.shape[0] for sheet in sheets)
-    padded = [np.pad(s, ((0, height - s.shape[0]), (0, 24)) + ((0, 0),) * (s.ndim - 2), constant_values=255) for s in sheets]
-    return write_picture(np.concatenate(padded, 1), out)
-
-
-def machine() -> dict[str, Any]:
-    """This machine and installation, for `doctor` without a run."""
-    import importlib.metadata
-    import importlib.util
-    import os
-
-    import torch
-
-    device = devices.best_device()
-    threads, speeds = devices.probe_threads()
-    extras = {"demo": "mlxtend", "judge": "efficientnet_lite_pytorch", "track": "tensorboardX"}
-    findings = []
-    if importlib.util.find_spec("torchvision") is not None:
-        cause = "torchvision is installed: a build that does not match torch breaks other packages at import, and Sparring does not use it."
-        advice = ["pip uninstall torchvision"]
-        findings.append({"code": "torchvision", "severity": "warning", "since_round": 0, "evidence": {}, "cause": cause, "advice": advice})
-    return {
-        "run": None, "verdict": "warning" if findings else "healthy", "findings": findings, "sparring": sparring.__version__,
-        "torch": torch.__version__, "device": device, "cores": os.cpu_count(), "fastest threads": threads,
-        "thread probe, ms": {str(n): round(1000 * s, 2) for n, s in speeds.items()}, "bf16": devices.has_bf16(device),
-        "free memory, bytes": devices.free_memory(), "cache": str(files.cache()),
-        "extras": {name: importlib.util.find_spec(module) is not None for name, module in extras.items()},
-    }  # fmt: skip
-
-
-def cache_contents(clear: bool = False) -> dict[str, Any]:
-    """The cache's entries; `clear` removes them."""
-    import shutil
-
-    entries = files.cache_entries()
-    if clear:
-        for entry, _, _ in entries:
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
-    return {
-        "cache": str(files.cache()), "bytes": sum(size for _, size, _ in entries), "limit": files.CACHE_BYTES, "cleared": clear,
-        "entries": [{"name": f"{e.parent.name}/{e.name}", "bytes": size} for e, size, _ in entries],
-    }  # fmt: skip
-
-
 def to_json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -384,11 +277,11 @@ def to_json(document: Any) -> str:
 # ---- runs at a glance, without torch
 
 
-def runs(folder: str | Path = "runs") -> list[dict[str, Any]]:
-    """The runs in a folder, the latest first (`runs.listing.glance`)."""
+def runs(folder: str | Path = "runs", names: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The runs in a folder, the latest first (`runs.listing.glance`). `names`: only these."""
     from sparring.runs.listing import listed
 
-    return listed(Path(folder))
+    return listed(Path(folder), names)
 
 
 def glance(path: str | Path) -> dict[str, Any]:
@@ -399,7 +292,7 @@ def glance(path: str | Path) -> dict[str, Any]:
 
 
 def overview(path: str | Path) -> dict[str, Any]:
-    """A run at a glance, with its settings as rows, what was derived and why, its last measurement, findings with advice, and previews."""
+    """A run at a glance, with its settings as rows, what was derived and why, its last measurement, findings with advice, previews, checkpoints."""
     from sparring.runs import health, listing
     from sparring.runs.folder import Folder
 
@@ -409,6 +302,7 @@ def overview(path: str | Path) -> dict[str, Any]:
         "seed": saved["seed"], "why": saved["why"], "settings": [asdict(row) for row in setting_rows(folder.configuration())],
         "about": files.read_json(folder.path / "data.json"), "measurement": folder.measured(), "previews": listing.previews(folder.path),
         "diagnosis": health.diagnosis(str(path), folder.events()), "report": (folder.path / "report.html").is_file(),
+        "checkpoints": [checkpoint.name for checkpoint in folder.checkpoints()],
     }  # fmt: skip
 
 
@@ -432,67 +326,3 @@ def run_name(folder: str | Path, recipe: str, data: str) -> str:
     from sparring.runs.folder import new_run_path
 
     return new_run_path(Path(folder), find(recipe).name, Path(data.partition("::")[0]).stem).name
-
-
-# ---- the playground
-
-
-def playground(
-    history: Mapping[str, Any] | None = None,
-    *,
-    preset: str | None = None,
-    step: int | None = None,
-    family: str = "gan",
-    settings: Mapping[str, Any] | None = None,
-    seed: int = 0,
-) -> "Playground":
-    """A game in the plane: at a state that `history` told, or begun from a preset, a step of the course, or a family with settings by path."""
-    from sparring.playground.frames import Playground
-    from sparring.playground.presets import COURSE, begun
-
-    if history is not None:
-        return Playground.at(history)
-    if preset is not None:
-        return Playground(begun(playground_preset(preset)["begin"], seed=seed))
-    if step is not None:
-        if not 0 <= step < len(COURSE):
-            raise UserError(f"the course has {len(COURSE)} steps, from 0 on")
-        at = Playground(begun(COURSE[step].begin, COURSE[step].family, seed))
-        at.travel(COURSE[step].rounds)
-        return at
-    return Playground(begun(dict(settings or {}), family, seed))
-
-
-def playground_preset(name: str) -> dict[str, Any]:
-    from sparring.playground.presets import PRESETS
-
-    found = {preset.name: preset for preset in PRESETS}
-    if name not in found:
-        raise UserError(f"there is no preset {name!r}{nearest(name, found)}")
-    return dump(found[name])
-
-
-def playground_view(view: Mapping[str, Any]) -> "View":
-    """What of a game is drawn; UserError for what cannot be."""
-    from sparring.base.settings import load
-    from sparring.playground.frames import View
-
-    return load(View, dict(view), "the view")
-
-
-def playground_settings(play: "Play") -> dict[str, Any]:
-    """Of a game: all of its settings as plain values, and as rows for a form."""
-    return {"play": dump(play), "rows": [asdict(row) for row in rows(play)]}
-
-
-def playground_catalogue() -> dict[str, Any]:
-    """What a playground offers, without torch: families, shapes, failures with their cures, and the course."""
-    from sparring.games.settings import ObjectiveName
-    from sparring.playground.presets import COURSE, PRESETS
-    from sparring.playground.settings import FAMILIES, Play, Shape
-
-    return {
-        "families": dict(FAMILIES), "shapes": {kind: (c.__doc__ or "").strip().split("\n")[0] for kind, c in Shape.choices().items()},
-        "objectives": list(get_args(ObjectiveName)), "presets": [dump(p) for p in PRESETS], "course": [dump(s) for s in COURSE],
-        **playground_settings(Play()),
-    }  # fmt: skip

@@ -5,9 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from sparring.extractors import training
 from sparring.modalities.open import open_data
-from tests.running import PICTURES, POINTS, in_process, pictures, points
+from tests.running import PICTURES, POINTS, in_process, pictures, points, short_extractors
 
 
 @pytest.fixture
@@ -49,8 +48,7 @@ def labelled_run(data, tmp_path_factory):
 @pytest.fixture(scope="session")
 def digits_run(data, tmp_path_factory):
     """Pictures with labels: their extractor is trained here, once and briefly."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparring.extractors.classifier.train", lambda *a, **named: training.train(*a, **named | {"steps": 60}))
+    with short_extractors(60):
         return _train(tmp_path_factory.mktemp("runs") / "digits", "dcgan", "--data", data / "digits.npz", "--rounds", "12", *PICTURES)
 
 

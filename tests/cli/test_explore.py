@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparring.extractors import training
-from tests.running import THREAD
+from tests.running import THREAD, short_extractors
 
 SMALL = [
     "--noise", "8", "--generator.style", "8", "--generator.base", "64", "--generator.width", "8", "--discriminator.base", "64",
@@ -21,9 +20,7 @@ def styled_run(data, tmp_path_factory):
     from sparring.cli import main
 
     folder = tmp_path_factory.mktemp("styled") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparring.extractors.classifier.train", lambda *a, **named: training.train(*a, **named | {"steps": 60}))
-        patch.setattr("sparring.extractors.selfsupervised.train", lambda *a, **named: training.train(*a, **named | {"steps": 10}))
+    with short_extractors(60):
         command = ["train", "stylegan2", "--data", str(data / "digits.npz"), "--rounds", "6", *SMALL, "--watching.preview", "2"]
         assert main([*command, "--quiet", "--run", str(folder)]) == 0
     return folder
@@ -126,8 +123,7 @@ def test_wrong_input_gets_one_line(line, words, styled_run, digits_run, points_r
 
 
 def test_metrics_that_ask_the_game(styled_run, call):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparring.extractors.classifier.train", lambda *a, **named: training.train(*a, **named | {"steps": 60}))
+    with short_extractors(60):
         outcome = call("measure", styled_run, "--metrics", "ppl,gap,gan_train", "--json")
     metrics = json.loads(outcome.out)["metrics"]
     assert metrics["ppl"]["value"] < metrics["ppl"]["control"] and metrics["ppl"]["baseline"] > 0 and "floor" not in metrics["ppl"]

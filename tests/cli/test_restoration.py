@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparring.extractors import training
-from tests.running import THREAD
+from tests.running import THREAD, short_extractors
 
 SMALL = ["--restorer.width", "8", "--restorer.blocks", "1", "--discriminator.width", "4", "--batch", "8", "--watching.items", "20", *THREAD]
 DRAW = np.random.default_rng(3)
@@ -31,8 +30,7 @@ def trained(request, photos, tmp_path_factory):
     from sparring.cli import main
 
     run = tmp_path_factory.mktemp(request.param) / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparring.extractors.selfsupervised.train", lambda *a, **named: training.train(*a, **named | {"steps": 10}))
+    with short_extractors(10):
         given = ["train", request.param, "--data", str(photos), "--rounds", "6", "--resolution", "20", "--discriminator.layers", "1"]
         assert main([*given, *SMALL, "--split.test", "0.3", "--quiet", "--run", str(run)]) == 0
     return request.param, run

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sparring.extractors import training
-from tests.running import THREAD
+from tests.running import THREAD, short_extractors
 
 SMALL = ["--discriminator.width", "4", "--discriminator.layers", "1", "--batch", "4", "--watching.items", "20", *THREAD]
 PIX2PIX = ["--generator.width", "4", "--generator.levels", "2", "--penalty.every", "2", *SMALL]
@@ -42,9 +41,7 @@ def town(tmp_path_factory):
 def _trained(run, *arguments):
     from sparring.cli import main
 
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("selfsupervised", "classifier"):
-            patch.setattr(f"sparring.extractors.{module}.train", lambda *a, **named: training.train(*a, **named | {"steps": 10}))
+    with short_extractors(10):
         given = ["--rounds", "6", "--split.test", "0.3", "--quiet", "--run", str(run)]
         assert main(["train", *arguments, *given]) == 0
     return run

@@ -94,11 +94,12 @@ def test_asked_rows_are_those_that_obey_anyway(codec, autoencoder, unasked, wher
         assert (shares[0].sub(shares[1], fill_value=0).abs().head(8) < slack).all(), name
 
 
-def test_every_category_of_both_families(codec, autoencoder, adversarial):
+def test_categories_of_all_columns_and_both_families(codec, autoencoder, adversarial):
     for game in (autoencoder, adversarial):
         for coding in codec.codings:
             values = getattr(coding, "listed", coding)
-            for value in values.values.to_pylist() if hasattr(values, "values") else ():
+            listed = values.values.to_pylist() if hasattr(values, "values") else []
+            for value in listed[:: max(1, len(listed) // 12)]:                                  # of many categories, some from end to end
                 text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
                 conditions = codec.asked([f"{coding.column.name}={text}"])
                 rows = codec.decode(Asking(game, conditions, codec.decode).rows(20, 0))

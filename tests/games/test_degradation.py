@@ -6,7 +6,7 @@ import torch
 from sparring.base.errors import UserError
 from sparring.base.settings import dump, load, override
 from sparring.base.space import ImageSpace, PointSpace
-from sparring.games.settings import Bicubic, Blurry, Compressed, Degradation, Grey, Holes, Mixed, Noisy, RealWorld, Sketch
+from sparring.games.restoration_settings import Bicubic, Blurry, Compressed, Degradation, Grey, Holes, Mixed, Noisy, RealWorld, Sketch
 from sparring.layers import damage
 from tests.laws.checks import Table
 

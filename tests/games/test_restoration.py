@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from sparring.base.space import ImageSpace
-from sparring.games.settings import Grey, Penalty, Restoration
+from sparring.games.restoration_settings import Grey, Restoration
+from sparring.games.settings import Penalty
 from sparring.networks.patch import Discriminator
 from sparring.networks.settings import PatchDiscriminator, ResidualTranslator
 

@@ -6,8 +6,9 @@ from torch import nn
 
 from sparring.base.errors import UserError
 from sparring.base.space import ImageSpace, PairSpace
-from sparring.games.settings import CycleGAN, Penalty, Pix2Pix
+from sparring.games.settings import Penalty
 from sparring.games.translation import Pool
+from sparring.games.translation_settings import CycleGAN, Pix2Pix
 from sparring.networks.settings import PatchDiscriminator, ResnetTranslator, UNetTranslator
 
 SPACE = PairSpace(shape=(3, 16, 16), given=(3, 16, 16))

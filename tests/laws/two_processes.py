@@ -12,7 +12,7 @@ from sparring.play import trainer as core
 from sparring.play.checkpoint import local_buffers
 from tests.laws.toys import CASES, play
 
-ROUNDS = 20
+ROUNDS = 12
 
 
 def flat(game) -> torch.Tensor:

@@ -12,7 +12,7 @@ from sparring.metrics import table_privacy
 from sparring.metrics.table_catalogue import METRICS
 from sparring.metrics.table_detection import c2st, detection
 from sparring.metrics.table_efficacy import augmented, efficacy
-from sparring.metrics.table_privacy import copies, dcr, distances, membership
+from sparring.metrics.table_privacy import copies, dcr, membership, nearest, prepared
 from sparring.metrics.table_rows import aligned, auc
 from sparring.metrics.table_sets import Sets
 from sparring.metrics.table_shapes import Rare, correlations, kolmogorov, pairs, rare_categories, rare_recall, shapes
@@ -209,38 +209,76 @@ def test_more_real_rows_help_and_wrong_ones_do_not():
 # ---- privacy
 
 
+def distances(scale, rows, others, kinds):
+    """Of each row to the nearest of the others, in the ranges of a third table."""
+    _, x, y, of = prepared(kinds, scale, others, rows)
+    return nearest(of(x), of(y))[1].tolist()
+
+
 def test_distances_by_hand_and_in_blocks(monkeypatch):
     # the central 98 % of 0 ... 100 are 1 ... 99
     real = table(x=[float(i) for i in range(101)], c=["a"] * 100 + [None])
-    two = columns(x="real", c="category")
     made = table(x=[0.0, 10.98, None, 1e9, 100.0], c=["a", "b", "a", "a", "b"])
-    found = distances(real, real, made, two)
-    assert found.to_training.tolist() == pytest.approx([0, 1 + 0.02 / 98, 1, 1, 1])
-    whole = distances(people(300), people(200, 1), people(250, 2), PEOPLE)
-    monkeypatch.setattr(table_privacy, "CELLS", 7 * 200)
-    parts = distances(people(300), people(200, 1), people(250, 2), PEOPLE)
-    assert all(np.array_equal(getattr(whole, name), getattr(parts, name)) for name in vars(whole)) and len(whole.of_training) == 200
+    assert distances(real, made, real, columns(x="real", c="category")) == pytest.approx([0, 1 + 0.02 / 98, 1, 1, 1])
+    sets = people(300), people(200, 1), people(250, 2), PEOPLE
+    whole = dcr(*sets), membership(*sets)
+    monkeypatch.setattr(table_privacy, "CELLS", 7 * 500)
+    assert [one.value for one in (dcr(*sets), membership(*sets))] == pytest.approx([one.value for one in whole], abs=1e-12)
+    monkeypatch.setattr(table_privacy, "PAIRS", 500 * 120)
+    less = dcr(*sets), membership(*sets)
+    assert [(one.generated, one.training, one.held_out) for one in less] == [(120, 300, 200), (250, 120, 120)]
 
 
 def test_many_categories_do_not_wrap_around():
     real = table(c=[f"k{i}" for i in range(600)])
-    found = distances(real, real, table(c=["k0", "k256", "k512", "new"]), columns(c="category"))
-    assert found.to_training.tolist() == [0, 0, 0, 1]
+    assert distances(real, table(c=["k0", "k256", "k512", "new"]), real, columns(c="category")) == [0, 0, 0, 1]
 
 
-def test_copies_are_nearer_and_ties_count_half():
+def test_copies_are_nearer_and_ties_are_shared():
     training, held_out = people(400), people(400, 1)
-    assert dcr(distances(training, held_out, training, PEOPLE)) > 0.97 and membership(distances(training, held_out, training, PEOPLE)) > 0.97
-    assert dcr(distances(training, held_out, held_out, PEOPLE)) < 0.03
-    assert dcr(distances(training, training, people(100, 2), PEOPLE)) == 0.5
-    alike = table(c=["a", "b"] * 50)
-    same = distances(alike, alike, alike, columns(c="category"))
-    assert dcr(same) == membership(same) == 0.5
+    assert dcr(training, held_out, training, PEOPLE).value > 0.97 and membership(training, held_out, training, PEOPLE).value > 0.97
+    assert dcr(training, held_out, held_out, PEOPLE).value < 0.03 and membership(training, held_out, held_out, PEOPLE).value < 0.03
+    assert dcr(training, training, people(100, 2), PEOPLE).value == pytest.approx(0.5, abs=1e-9)
+    alike, more = table(c=["a", "b"] * 50), table(c=["a", "b"] * 350)
+    for sets in ((alike, alike, alike), (more, alike, alike)):
+        for found in (dcr(*sets, columns(c="category")), membership(*sets, columns(c="category"))):
+            assert (found.value, found.chance) == (pytest.approx(0.5, abs=1e-9), pytest.approx(0, abs=1e-9))
+    # of four generated rows three are nearest to one of two training rows and one to the only held-out row: (3/4 / 2) / (3/4 / 2 + 1/4 / 1)
+    by_hand = dcr(table(x=[0.0, 100.0]), table(x=[50.0]), table(x=[1.0, 2.0, 99.0, 51.0]), columns(x="real"))
+    assert by_hand.value == pytest.approx(0.6)
 
 
-def test_a_larger_training_table_is_no_nearer():
-    found = distances(people(3000), people(300, 1), people(600, 2), PEOPLE)
-    assert dcr(found) == pytest.approx(0.5, abs=0.06) and membership(found) == pytest.approx(0.5, abs=0.08)
+def test_chance_is_what_other_splits_get():
+    """Training rows against held-out ones that anybody could have taken for them: one by one, and equal rows together."""
+    pool, made, few = people(400), people(300, 2), tuple(column for column in PEOPLE if column.name in ("age", "town", "degree"))
+    keys = np.unique(["|".join(map(str, row.values())) for row in pool.select([c.name for c in few]).to_pylist()], return_inverse=True)[1]
+    for kinds, group in ((PEOPLE, np.arange(400)), (few, keys)):
+        for metric in (dcr, membership):
+            found = []
+            for seed in range(40):
+                held = (np.random.default_rng(seed).random(group.max() + 1) < 0.25)[group]
+                found.append(metric(pool.filter(pa.array(~held)), pool.filter(pa.array(held)), made, kinds))
+            values, chance = np.array([one.value for one in found]), np.mean([one.chance for one in found])
+            assert values.mean() == pytest.approx(0.5, abs=3 * chance / 40**0.5 + 0.01), (metric, kinds)
+            assert 0.7 < values.std() / chance < 1.4, (metric, values.std(), chance)
+
+
+def test_copies_of_many_rows_are_seen_beside_few_held_out_ones():
+    training, held_out, draw = people(20_000), people(300, 1), np.random.default_rng(0)
+    copied, honest = training.take(draw.integers(0, 20_000, 2000)), people(2000, 2)
+    found = measure(training, held_out, copied, PEOPLE, names=["dcr"])["dcr"]
+    assert found["value"] > 0.95 and found["control"] > 0.95 and found["std"] < 0.1 and found["floor"] == 0.5 and "skill" not in found
+    assert measure(training, held_out, honest, PEOPLE, names=["dcr"])["dcr"]["value"] == pytest.approx(0.5, abs=5 * found["std"])
+    half = pa.concat_tables([copied.slice(0, 1000), honest.slice(0, 1000)])
+    assert 0.6 < measure(training, held_out, half, PEOPLE, names=["dcr"])["dcr"]["value"] < 0.85
+
+
+def test_says_where_copies_could_not_be_seen():
+    judge = TableJudge(people(5000), people(60, 1), PEOPLE, names=["dcr", "membership", "exact-copies"])
+    document = judge.judge(people(5000).slice(0, 60))
+    assert list(document["metrics"]) == ["exact_copies"] and document["metrics"]["exact_copies"]["value"] == 1
+    for why in document["skipped"].values():
+        assert why.startswith("too few held-out or generated rows to see copying: copied training rows get ")
 
 
 def test_exact_copies():

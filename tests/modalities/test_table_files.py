@@ -191,7 +191,7 @@ def test_a_folder_and_an_absent_file_are_no_tables(tmp_path):
 
 
 def test_a_row_longer_than_a_block(tmp_path, monkeypatch):
-    monkeypatch.setattr("sparring.modalities.table_files.BLOCK", 1000)
+    monkeypatch.setattr("sparring.modalities.table_delimited.BLOCK", 1000)
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{'xy'[i % 2] * (3000 if i == 500 else 1)},{i % 9}\n" for i in range(900)))
     source = open_table(tmp_path / "t.csv")
     assert len(source) == 900 and source.table.column("b").to_pylist() == [i % 9 for i in range(900)]

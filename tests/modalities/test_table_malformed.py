@@ -15,7 +15,8 @@ import pytest
 
 from sparring.base.errors import UserError
 from sparring.modalities.table_source import from_frame, open_table
-from sparring.modalities.table_types import NULL_WORDS, as_text
+from sparring.modalities.table_types import as_text
+from sparring.modalities.table_words import NULL_WORDS
 
 WORDS = (
     "red", "a,b", 'so "called"', "tab\there", "two\nlines", "naïve", "日本", "semi;colon", "x|y", "O'Neil", "  wide", "-", "None", "1", "NA", "?",

@@ -70,7 +70,8 @@ TEXTS = {
 } | {
     f"dates like {format}": ([d.strftime(format) for d in DAYS], "date", f"all like {format}")
     for format in (
-        "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p",
+        "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M",
+        "%m/%d/%Y %I:%M %p",
     )
 }  # fmt: skip
 

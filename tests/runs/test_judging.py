@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from sparring.extractors import training
 from sparring.games.capabilities import Translates
 from sparring.modalities.kinds import fit
 from sparring.modalities.open import open_named
@@ -14,6 +13,7 @@ from sparring.modalities.split import Split
 from sparring.play.game import Game
 from sparring.runs.data import prepare
 from sparring.runs.judging import judge_for, judged
+from tests.running import short_extractors
 
 NEW = {"fd_b2a", "content", "inversion", "label_kept", "cycle"}
 
@@ -58,9 +58,7 @@ def made(folder, **changed):
 
 @pytest.fixture(scope="module")
 def quick():
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("selfsupervised", "classifier"):
-            patch.setattr(f"sparring.extractors.{module}.train", lambda *a, **named: training.train(*a, **named | {"steps": 60}))
+    with short_extractors(60):
         yield
 
 

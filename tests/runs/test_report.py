@@ -15,6 +15,7 @@ from sparring.runs.figures import Mark, Scale, Series, curves, round_numbers, sh
 from sparring.runs.report import write_report
 from sparring.runs.report_sections import EQUILIBRIUM
 from sparring.runs.report_words import grade, number, percent, reading
+from tests.running import short_extractors
 
 EVIL = "<script>"
 VOID = {"meta", "img", "input", "br", "link", "hr"}
@@ -65,8 +66,9 @@ def front_matter(run) -> dict:
 
 def train(tmp_path, recipe, data, rounds=20, **settings):
     """A run so small that it takes about a second."""
-    small = {"watching.judge": 10, "watching.preview": 5, "watching.items": 50}
-    return sparring.train(recipe, str(data), run=tmp_path / "run", rounds=rounds, settings=small | settings)
+    small = {"watching.judge": 10, "watching.preview": 5, "watching.items": 50, "hardware.threads": 1, "hardware.precision": "fp32"}
+    with short_extractors(60):
+        return sparring.train(recipe, str(data), run=tmp_path / "run", rounds=rounds, settings=small | settings)
 
 
 @pytest.fixture(scope="module")

@@ -16,47 +16,16 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import sparring
-from sparring.extractors import training
-from sparring.runs.explore import own_extractor
 from sparring.studio import explorer_worker
 from sparring.studio.explorer_worker import Inbox, Worker, heard
 from sparring.studio.pipes import Out
 from sparring.studio.server import create
-
-QUIET = {"watching.judge": 0, "hardware.threads": 1, "hardware.precision": "fp32", "batch": 8}
-SMALL = QUIET | {"game.generator.width": 4, "game.discriminator.width": 4}
-RUNS = {
-    "dcgan": ("dcgan", "digits8", SMALL),
-    "style": ("stylegan2", "digits8", SMALL),
-    "vae": ("vae", "digits8", QUIET),
-    "table": ("table-vae", "rows.csv", QUIET | {"split.test": 0.05}),
-    "inpaint": ("inpaint", "photos", QUIET | {"game.restorer.width": 8, "game.restorer.blocks": 1, "game.discriminator.width": 4, "resolution": 16}),
-}  # fmt: skip
-
-
-def photo(h, w, mode="RGB"):
-    draw = np.random.default_rng(h * w)
-    return Image.fromarray(draw.integers(0, 256, (4, 4, len(mode)), dtype=np.uint8)).resize((w, h), Image.Resampling.BICUBIC)
+from tests.studio.explorable import RUNS, photo
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    root = tmp_path_factory.mktemp("explorer")
-    (root / "photos").mkdir()
-    for i in range(30):
-        photo(20 + i, 18).save(root / "photos" / f"{i:02d}.png")
-    draw = np.random.default_rng(0)
-    rows = [f"{draw.integers(18, 80)},{('Ulm', 'Bonn', '<b>')[draw.integers(3)]}" for _ in range(300)]
-    (root / "rows.csv").write_text("\n".join(["age,town", *rows]) + "\n")
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("selfsupervised", "classifier"):                 # the worker finds what is in the cache
-            patch.setattr(f"sparring.extractors.{module}.train", lambda *a, **named: training.train(*a, **named | {"steps": 10}))
-        for name, (recipe, data, settings) in RUNS.items():
-            path = str(root / data) if (root / data).exists() else data
-            run = sparring.train(recipe, path, run=root / "runs" / name, rounds=2, settings=settings)
-            if recipe == "dcgan":
-                own_extractor(run)
-    return root
+def place(explorable):
+    return explorable
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +86,22 @@ def test_paths_mixes_and_traversals(page):
     assert post("traverse", "vae", seed=3, rows=2, steps=5).shape == post("traverse", along="directions", rows=2, steps=5).shape == (134, 332)
     film = page.post("/api/explore/dcgan/film", json={"seeds": [1, 2], "frames": 3})
     assert film.headers["content-type"] == "image/gif" and Image.open(io.BytesIO(film.content)).n_frames == 6
+
+
+def test_items_that_are_steered_and_mixed_go_wherever_seeds_go(page):
+    post = lambda do, run="style", **wish: seen(page.post(f"/api/explore/{run}/{do}", json=wish))
+    steered = {"seed": 3, "offsets": [2.0], "label": "4"}
+    for run, psi in (("style", 0.7), ("dcgan", 1.5)):
+        same = post("sample", run, seeds=[3], offsets=[2.0], label="4", truncation=psi)
+        assert alike(post("sample", run, seeds=[steered], label="9", truncation=psi), same)
+        assert alike(post("path", run, seeds=[1, steered], frames=2, frame=2, truncation=psi), same)
+    mixed = {"seed": 1, "bands": {"fine": steered, "0": 2}, "offsets": [0.0, -1.0]}
+    assert alike(post("mix", seed=1, bands={"0": 2, "fine": steered}, offsets=[0.0, -1.0]), post("sample", seeds=[mixed]))
+    assert alike(post("sample", seeds=[{"seed": 1, "bands": dict.fromkeys(("coarse", "middle", "fine"), steered)}]), post("sample", seeds=[steered]))
+    table = post("mixtures", columns=[1, 2], rows=[mixed, 4, 5], styles="coarse")
+    assert table.shape == (2 + 4 * 66, 2 + 3 * 66) and (table[:66, :66] == 255).all()
+    cell = post("mix", seed=2, bands={"coarse": 5}).repeat(8, 0).repeat(8, 1)
+    assert alike(table[-66:-2, -66:-2], cell) and alike(table[68:132, 2:66], post("sample", seeds=[mixed]).repeat(8, 0).repeat(8, 1))
 
 
 def test_rows_with_conditions_and_files(page, place):
@@ -190,7 +175,9 @@ def test_pictures_of_any_size_are_transformed(page):
         ("dcgan/sample", {"n": 300}, "256"), ("dcgan/sample", {"truncation": 0}, "truncation"), ("dcgan/sample", {"where": ["a=1"]}, "attributes"),
         ("dcgan/sample", {"seeds": ["p0123456789ab"]}, "project it again"), ("dcgan/sample", {"seeds": [1, 2], "label": ["1"]}, "1 labels"),
         ("dcgan/sample", {"offsets": [0] * 40}, "offsets"), ("dcgan/mix", {"bands": {"fine": 1}}, "styles"),
-        ("style/mix", {"bands": {"best": 1}}, "layers"), ("style/path", {"seeds": [1, 2], "space": "z", "offsets": [1]}, "offsets"),
+        ("style/mix", {"bands": {"best": 1}}, "layers"), ("dcgan/mixtures", {"columns": [1], "rows": [2]}, "styles"),
+        ("dcgan/sample", {"seeds": [{"seed": 1, "bands": {"fine": 2}}]}, "styles"), ("dcgan/sample", {"seeds": [{"seed": 1, "size": 2}]}, "seeds"),
+        ("style/path", {"seeds": [1, 2], "space": "z", "offsets": [1]}, "offsets"),
         ("dcgan/path", {"seeds": [1, 2], "frame": 48}, "frames"), ("dcgan/traverse", {"rows": 9, "first": 10**6}, "noise"),
         ("table/sample", {"where": ["age>=900"]}, "age"), ("table/path", {"seeds": [1, 2]}, "pictures"),
         ("table/sample", {"where": ["size=3"]}, "size"), ("inpaint/sample", {}, "transform"),

@@ -1,63 +1,18 @@
 """The playground as a user meets it, in a browser without a window."""
 
 import re
-import shutil
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-import sparring
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="the page is tried with playwright: pip install playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="the page is tried in chromium, which is not installed: apt-get install chromium"),
-    pytest.mark.skipif(not (Path(sparring.__file__).parent / "studio" / "dist").is_dir(), reason="the pages are not built: npm run build in web/"),
-]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-PATIENCE = 60_000
-"""milliseconds"""
-
-
-@pytest.fixture(scope="module")
-def address():
-    """A studio on a free port."""
-    served = subprocess.Popen([sys.executable, "-m", "sparring", "studio", "--port", "0"], stdout=subprocess.PIPE, text=True)
-    yield re.search(r"http://\S+", served.stdout.readline()).group()
-    served.terminate()
-    served.wait(10)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+from tests.studio.conftest import opened, until
 
 
 @pytest.fixture
 def page(browser, address):
-    """The playground with its first frame; what its scripts complain of fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(PATIENCE)
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(address)
-    until(lambda: number(page, "wasserstein") > 0)
-    yield page
-    context.close()
-    assert wrong == []
-
-
-def until(holds, seconds: float = PATIENCE / 1000) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.05)
+    """The playground with its first frame."""
+    with opened(browser, address) as page:
+        until(lambda: number(page, "wasserstein") > 0)
+        yield page
 
 
 def number(page, name: str) -> float:

@@ -2,6 +2,16 @@
 
 const LONGEST = 2400
 
+/** What a chart is of. */
+export interface Recorded {
+  series: Series
+  /** changes when the columns did */
+  version: number
+  /** where a vertical line stands, in a game that was turned back */
+  frame?: { round: number } | null
+  furthest?: number
+}
+
 export class Series {
   rounds: number[] = []
   columns = new Map<string, (number | null)[]>()

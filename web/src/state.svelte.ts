@@ -1,6 +1,5 @@
 // What the page knows, and what it can ask for. Everything that is shown came from the game's process.
 
-import { PALETTES, type Theme } from './colours'
 import type { Layers } from './draw'
 import {
   Connection,
@@ -22,7 +21,6 @@ import {
 import { Series } from './series'
 
 const REMEMBERED = 'sparring.playground'
-const THEME = 'sparring.theme'
 const TRAIL = 1500
 const FRAMES = 30
 
@@ -146,9 +144,6 @@ class Studio {
   /** answers that said no: fields show again what is so */
   refused = $state(0)
   toasts = $state<{ id: number; text: string; wrong: boolean }[]>([])
-  theme = $state<Theme>(
-    (localStorage.getItem(THEME) as Theme | null) ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'),
-  )
   /** frames of game a that were drawn in the last second */
   drawn = $state(0)
 
@@ -170,10 +165,6 @@ class Studio {
     return this.beside ? [this.games.a, this.games.b] : [this.games.a]
   }
 
-  get palette() {
-    return PALETTES[this.theme]
-  }
-
   get view() {
     const { heat, optimal, grid, arrows } = this.layers
     return { heat, optimal, grid, arrows, averaged: this.averaged }
@@ -182,12 +173,6 @@ class Studio {
   // ---- beginning, losing the thread, taking it up
 
   async start(): Promise<void> {
-    this.dress()
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', ({ matches }) => {
-      if (localStorage.getItem(THEME)) return
-      this.theme = matches ? 'dark' : 'light'
-      this.dress()
-    })
     this.held = this.remembered()
     if (location.hash.startsWith('#h=')) history.replaceState(null, '', location.pathname + location.search)
     setInterval(() => this.status === 'ready' && this.playing && this.remember(), 2000)
@@ -625,16 +610,6 @@ class Studio {
     const found = this.wait<Message>((m) => 'say' in m && m.say === 'history' && m.game === name)
     this.remember()
     await found
-  }
-
-  switchTheme(): void {
-    this.theme = this.theme === 'dark' ? 'light' : 'dark'
-    localStorage.setItem(THEME, this.theme)
-    this.dress()
-  }
-
-  private dress(): void {
-    document.documentElement.dataset.theme = this.theme
   }
 
   toast(text: string, wrong = false): void {

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from sparring.base.errors import UserError
 from sparring.base.space import Space
-from sparring.games import settings
+from sparring.games import restoration_settings
 from sparring.layers import damage
 from sparring.layers.filling import filled
 from sparring.layers.precision import unchanged
@@ -49,7 +49,7 @@ class Degradation(nn.Module):
     multiple: int = 1
     """tiles of a picture should start at multiples of it, for `prepared` to do the same to them"""
 
-    def __init__(self, settings: settings.Degradation, *, space: Space):
+    def __init__(self, settings: restoration_settings.Degradation, *, space: Space):
         super().__init__()
         self.settings = settings
         if len(space.shape) != 3:
@@ -219,18 +219,18 @@ class Holes(Degradation):
         return torch.where(known > 0, x, mean)
 
 
-def grainy(x: Tensor, told: settings.Deviations) -> Tensor:
+def grainy(x: Tensor, told: restoration_settings.Deviations) -> Tensor:
     grey = torch.zeros(len(x), dtype=torch.bool, device=x.device)
     return damage.noisy(x, between(x, told.lowest, told.highest), grey, torch.randn(*x.shape, device=x.device))
 
 
-def soft(x: Tensor, told: settings.Widths) -> Tensor:
+def soft(x: Tensor, told: restoration_settings.Widths) -> Tensor:
     sigma = between(x, told.lowest, told.highest)
     kernels = damage.gaussian_kernels(sigma, sigma, torch.zeros_like(sigma), support(max(told.lowest, told.highest)))
     return damage.blurred(x, kernels).clamp(-1, 1)
 
 
-def compressed(x: Tensor, told: settings.Qualities) -> Tensor:
+def compressed(x: Tensor, told: restoration_settings.Qualities) -> Tensor:
     return damage.jpeg(x, between(x, told.lowest, told.highest))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sparring.base.space import Space
-from sparring.games import settings
+from sparring.games import restoration_settings
 from sparring.games.capabilities import Restores, Scores
 from sparring.losses.adversarial import OBJECTIVES
 from sparring.losses.penalties import PENALTIES
@@ -27,7 +27,7 @@ class Restoration(Game, Restores, Scores):
     which is blurred; the adversary asks for one of them. Where the degradation leaves pixels as they were they are kept.
     """
 
-    def __init__(self, settings: settings.Restoration, *, space: Space):
+    def __init__(self, settings: restoration_settings.Restoration, *, space: Space):
         super().__init__(space)
         self.settings, channels = settings, space.shape[0]
         self.degradation = settings.degradation.build(space=space)

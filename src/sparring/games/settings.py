@@ -1,15 +1,14 @@
-"""Settings of the families."""
+"""Settings of the families that make items from noise, and of what all families share."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sparring.base.clock import Schedule, constant, cosine
 from sparring.base.settings import Component, Settings
 from sparring.networks.settings import (
     BigGANDiscriminator,
     BigGANGenerator,
-    Critic,
     Discriminator,
     Encoder,
     FastGANGenerator,
@@ -17,14 +16,9 @@ from sparring.networks.settings import (
     MLPDiscriminator,
     MLPEncoder,
     MLPGenerator,
-    PatchDiscriminator,
     ProjectedDiscriminator,
-    ResidualTranslator,
-    ResnetTranslator,
     StyleGAN2Discriminator,
     StyleGAN2Generator,
-    Translator,
-    UNetTranslator,
 )
 from sparring.play.optimizers import Adam, Optimizer
 from sparring.play.settings import EMA
@@ -263,197 +257,3 @@ class VAE(GameSettings):
     encoder: Encoder = MLPEncoder()
     decoder: Generator = MLPGenerator(width=256, depth=2)
     optimizer: Optimizer = Adam(lr=constant(1e-3), beta1=0.9, beta2=constant(0.999))
-
-
-class Degradation(Component):
-    """How a picture is damaged.
-
-    `build(space=)` gives a module: `damage(x) -> what the network is given`.
-    """
-
-
-class Deviations(Settings):
-    """Of gaussian noise, in 255ths of the range; every picture has its own."""
-
-    lowest: float = Field(5, ge=0, le=255)
-    """deviation of the weakest noise, in 255ths of the range"""
-    highest: float = Field(50, ge=0, le=255)
-    """deviation of the strongest noise"""
-
-
-class Widths(Settings):
-    """Of gaussian blur; every picture has its own."""
-
-    lowest: float = Field(0.5, ge=0.1, le=20)
-    """deviation of the weakest blur, in pixels"""
-    highest: float = Field(3.0, ge=0.1, le=20)
-    """deviation of the strongest blur"""
-
-
-class Qualities(Settings):
-    """Of JPEG files; every picture has its own."""
-
-    lowest: float = Field(10, ge=1, le=100)
-    """quality of the worst file, as programs that save JPEG count it"""
-    highest: float = Field(60, ge=1, le=100)
-    """quality of the best file"""
-
-
-WholeNumber = BeforeValidator(lambda value: int(value) if isinstance(value, str) and value.isdecimal() else value)
-"""a choice among numbers, typed as a flag"""
-
-
-class Bicubic(Degradation):
-    """Made smaller by a clean bicubic filter."""
-
-    kind: ClassVar[str] = "bicubic"
-    implementation: ClassVar[str] = "sparring.games.degradation:Bicubic"
-
-    scale: Annotated[Literal[2, 4], WholeNumber] = 4
-    """how many times smaller"""
-
-
-class RealWorld(Degradation):
-    """As pictures wear out: blurred, resized, noisy and compressed, twice, and made smaller (Real-ESRGAN, Wang et al. 2021)."""
-
-    kind: ClassVar[str] = "real"
-    implementation: ClassVar[str] = "sparring.games.degradation:RealWorld"
-
-    scale: Annotated[Literal[1, 2, 4], WholeNumber] = 4
-    """how many times smaller; 1 keeps the size"""
-    strength: float = Field(1.0, gt=0, le=1)
-    """how far every range reaches towards its harsh end; 1 is as published, for pictures of 256 px: take less for small ones"""
-
-
-class Holes(Degradation):
-    """A part is missing; the network is told where."""
-
-    kind: ClassVar[str] = "holes"
-    implementation: ClassVar[str] = "sparring.games.degradation:Holes"
-
-    lowest: float = Field(0.05, gt=0, lt=1)
-    """least share of the picture that is missing"""
-    highest: float = Field(0.5, gt=0, lt=1)
-    """greatest share of the picture that is missing"""
-    boxes: float = Field(0.5, ge=0, le=1)
-    """share of pictures whose holes are rectangles; those of the others are thick crooked lines"""
-
-
-class Noisy(Degradation, Deviations):
-    """Gaussian noise."""
-
-    kind: ClassVar[str] = "noise"
-    implementation: ClassVar[str] = "sparring.games.degradation:Noisy"
-
-
-class Blurry(Degradation, Widths):
-    """Gaussian blur."""
-
-    kind: ClassVar[str] = "blur"
-    implementation: ClassVar[str] = "sparring.games.degradation:Blurry"
-
-
-class Compressed(Degradation, Qualities):
-    """Saved as JPEG."""
-
-    kind: ClassVar[str] = "jpeg"
-    implementation: ClassVar[str] = "sparring.games.degradation:Compressed"
-
-
-class Mixed(Degradation):
-    """Blur, noise and JPEG, one after the other, each of its own strength in every picture."""
-
-    kind: ClassVar[str] = "mixed"
-    implementation: ClassVar[str] = "sparring.games.degradation:Mixed"
-
-    blur: Widths = Widths()
-    noise: Deviations = Deviations()
-    jpeg: Qualities = Qualities()
-
-
-class Grey(Degradation):
-    """Without its colours."""
-
-    kind: ClassVar[str] = "grey"
-    implementation: ClassVar[str] = "sparring.games.degradation:Grey"
-
-
-class Sketch(Degradation):
-    """A drawing of its edges, dark on white."""
-
-    kind: ClassVar[str] = "sketch"
-    implementation: ClassVar[str] = "sparring.games.degradation:Sketch"
-
-
-class Restoration(GameSettings):
-    """A network that undoes damage to pictures: first by pixels alone, then against a discriminator too."""
-
-    kind: ClassVar[str] = "restoration"
-    implementation: ClassVar[str] = "sparring.games.restoration:Restoration"
-
-    degradation: Degradation = Bicubic()
-    objective: ObjectiveName = "relativistic"
-    """what the two players minimise"""
-    pixels_alone: float = Field(0.5, ge=0, le=1)
-    """the first part of the run, in which only pixels count; 1 for no adversary at all"""
-    pixels: float = Field(1.0, ge=0)
-    """weight of the mean absolute error of pixels, once there is an adversary"""
-    adversary: float = Field(0.05, ge=0)
-    """weight of what the discriminator says"""
-    penalty: Penalty = Penalty()
-    ema: EMA = EMA()
-    restorer: Translator = ResidualTranslator()
-    discriminator: Critic = PatchDiscriminator()
-    restorer_optimizer: Optimizer = Adam()
-    discriminator_optimizer: Optimizer = Adam()
-
-
-NO_PAIRS = "pix2pix learns from pairs and these data have none: take cyclegan, or give both pictures of a pair the same name"
-
-
-class Pix2Pix(GameSettings):
-    """A network that makes an item from the picture that is given with it: near its target, and such that a discriminator takes it for real."""
-
-    kind: ClassVar[str] = "pix2pix"
-    implementation: ClassVar[str] = "sparring.games.translation:Pix2Pix"
-
-    objective: ObjectiveName = "relativistic"
-    """what the two players minimise; the published one is non-saturating, without a penalty"""
-    pixels: float = Field(1.0, ge=0)
-    """weight of the mean absolute error of pixels"""
-    adversary: float = Field(0.01, ge=0)
-    """weight of what the discriminator says, published as 1 beside 100 for pixels; 0 for no adversary at all"""
-    features: float = Field(0.0, ge=0)
-    """weight of the mean absolute error of what the discriminator's layers make of pictures"""
-    perceptual: float = Field(0.0, ge=0)
-    """weight of the distance through a frozen ImageNet network (extra `judge`)"""
-    penalty: Penalty = Penalty()
-    ema: EMA = EMA()
-    generator: Translator = UNetTranslator()
-    discriminator: Critic = PatchDiscriminator()
-    generator_optimizer: Optimizer = Adam()
-    discriminator_optimizer: Optimizer = Adam()
-
-
-class CycleGAN(GameSettings):
-    """Two networks that translate between two collections without pairs: what is translated there and back must be what it was."""
-
-    kind: ClassVar[str] = "cyclegan"
-    implementation: ClassVar[str] = "sparring.games.translation:CycleGAN"
-
-    objective: ObjectiveName = "least-squares"
-    """what the players minimise; relativistic wants a penalty"""
-    cycle: float = Field(5.0, ge=0)
-    """weight of the mean absolute error there and back; beside least squares, which have a factor of 1/2 here, 5 is the published 10"""
-    identity: float = Field(2.5, ge=0)
-    """weight of how much a translator changes pictures that are of its target already, where both sides have the same channels"""
-    pool: int = Field(50, gt=0)
-    """translations of a side that are kept, from which its discriminator is shown some again"""
-    penalty: Penalty = Penalty(kind="none")
-    ema: EMA = EMA()
-    translator: Translator = ResnetTranslator()
-    """of both directions, each with weights of its own"""
-    discriminator: Critic = PatchDiscriminator()
-    """of both sides, each with weights of its own"""
-    generators_optimizer: Optimizer = Adam()
-    discriminators_optimizer: Optimizer = Adam()

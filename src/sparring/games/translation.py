@@ -14,9 +14,9 @@ from sparring.base.clock import Clock
 from sparring.base.errors import UserError
 from sparring.base.space import PairSpace, Space
 from sparring.extractors.pyramid import PerceptualDistance
-from sparring.games import settings
+from sparring.games import settings, translation_settings
 from sparring.games.capabilities import Scores, Translates
-from sparring.games.settings import NO_PAIRS
+from sparring.games.translation_settings import NO_PAIRS
 from sparring.losses.adversarial import OBJECTIVES, Objective
 from sparring.losses.penalties import PENALTIES
 from sparring.losses.perceptual import mismatch
@@ -62,7 +62,7 @@ class Pix2Pix(Game, Translates):
     the discriminator's layer i makes of both, d a distance through a frozen network that knows pictures.
     """
 
-    def __init__(self, settings: settings.Pix2Pix, *, space: Space):
+    def __init__(self, settings: translation_settings.Pix2Pix, *, space: Space):
         """UserError for data that are not paired."""
         space = pair_space(space)
         if not space.paired:
@@ -159,7 +159,7 @@ class CycleGAN(Game, Translates, Scores):
     directions = ("a2b", "b2a")
     coupled = "discriminators are shown earlier translations, one batch after the other"
 
-    def __init__(self, settings: settings.CycleGAN, *, space: Space):
+    def __init__(self, settings: translation_settings.CycleGAN, *, space: Space):
         space = pair_space(space)
         super().__init__(space)
         self.settings = settings

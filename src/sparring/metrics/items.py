@@ -1,4 +1,4 @@
-"""Sets of items as metrics see them, and what a metric says about one."""
+"""Sets of items as metrics see them, and what a metric says about a set."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,13 @@ class NotComputable(Exception):
 
 @dataclass(frozen=True)
 class Score:
-    """One metric of one set of items."""
+    """One metric of one set. parts: what it is of each label, column or pair of columns; more: what else an entry says."""
 
     value: float
     std: float | None = None
-    per_label: dict[int, dict] = field(default_factory=dict)
-    protocol: dict[str, Any] = field(default_factory=dict)
+    parts: Mapping[Any, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Items:

@@ -120,19 +120,12 @@ class Judge:
         if not math.isfinite(score.value):
             raise NotComputable("its value is not finite: the generated items are far too large")
         columns = self.columns(metric, len(judged))
-        entry: dict[str, Any] = {"value": score.value}
-        if score.std is not None:
-            entry["std"] = score.std
-        entry["better"] = metric.better
-        entry |= {column: of.value for column, of in columns.items()}
-        if (skill := skill_of(metric, entry)) is not None:
-            entry["skill"] = skill
-        if score.per_label:
-            floors = columns["floor"].per_label if "floor" in columns else {}
+        entry = entry_of(metric, score, {column: of.value for column, of in columns.items()})
+        if score.parts:
+            floors = columns["floor"].parts if "floor" in columns else {}
             beside = {label: {"floor": row["value"], "n_floor": row.get("n_fake", row.get("n"))} for label, row in floors.items()}
-            entry["per_label"] = {self._label(label): row | beside.get(label, {}) for label, row in score.per_label.items()}
-        entry["protocol"] = self._protocol(metric, reference, judged) | score.protocol
-        return entry
+            entry["per_label"] = {self._label(label): row | beside.get(label, {}) for label, row in score.parts.items()}
+        return entry | {"protocol": self._protocol(metric, reference, judged) | score.protocol}
 
     def _protocol(self, metric: Metric, reference: Items, judged: Items) -> dict[str, Any]:
         amount = "all" if len(reference) == self.training_items else "random"
@@ -209,6 +202,13 @@ class Judge:
     def _label(self, label: int) -> str:
         labels = self.codec.space.labels
         return labels[label] if label < len(labels) else str(label)
+
+
+def entry_of(metric: Metric, score: Score, beside: Mapping[str, float]) -> dict[str, Any]:
+    """How an entry of a measurement begins: a value, what stands beside it, and its skill where that means something."""
+    entry = {"value": score.value} | ({} if score.std is None else {"std": score.std}) | {"better": metric.better, **beside}
+    skill = skill_of(metric, entry)
+    return entry if skill is None else entry | {"skill": skill}
 
 
 def skill_of(metric: Metric, entry: Mapping[str, float]) -> float | None:

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from sparring.extractors.extractor import BATCH, Extractor
 from sparring.losses.perceptual import perceptual
 from sparring.metrics.catalogue import METRICS
-from sparring.metrics.judge import skill_of
+from sparring.metrics.items import Score
+from sparring.metrics.judge import entry_of
 from sparring.metrics.labels import label_accuracy
 
 Expand = Callable[[dict], dict]
@@ -81,10 +82,8 @@ def measure(names: list[str], made: Mapping[str, Tensor], expand: Expand, extrac
 
 
 def _entry(name: str, value: float, columns: Mapping[str, float], protocol: Mapping[str, Any]) -> dict[str, Any]:
-    """A metric with what stands beside it, its skill where that means something, and how it was taken."""
-    skill = skill_of(METRICS[name], {"value": value, **columns})
-    graded = {} if skill is None else {"skill": skill}
-    return {"value": value, "better": METRICS[name].better, **columns, **graded, "protocol": {**protocol, "n_fake": protocol["n"]}}
+    """A metric with what stands beside it, and how it was taken."""
+    return entry_of(METRICS[name], Score(value), columns) | {"protocol": {**protocol, "n_fake": protocol["n"]}}
 
 
 def _seen_by(extractor: Extractor) -> dict[str, str]:

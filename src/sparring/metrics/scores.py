@@ -1,5 +1,9 @@
 """Each metric of the catalogue as one function of two sets: (metric, reference, judged) -> Score. The mathematics is next door."""
 
+from collections.abc import Callable
+
+from torch import Tensor
+
 from sparring.metrics import artefacts, frechet, kernel, labels, neighbours, points
 from sparring.metrics.catalogue import Metric
 from sparring.metrics.items import Items, NotComputable, Score
@@ -10,13 +14,13 @@ PRECISION_K, DENSITY_K = 3, 5
 def fd(metric: Metric, reference: Items, judged: Items) -> Score:
     role = metric.views[0]
     real, fake = reference.features(role), judged.features(role)
-    per_label = {}
+    parts = {}
     if reference.labels is not None and judged.labels is not None:
-        per_label = labels.frechet_per_label(real, reference.labels, fake, judged.labels)
+        parts = labels.frechet_per_label(real, reference.labels, fake, judged.labels)
     protocol = {"covariance": "divisor N-1"}
     if min(len(real), len(fake)) <= real.shape[1]:
         protocol["note"] = f"no more items than the {real.shape[1]:,} features: read it beside its floor only"
-    return Score(frechet.frechet_distance(real, fake), per_label=per_label, protocol=protocol)
+    return Score(frechet.frechet_distance(real, fake), parts=parts, protocol=protocol)
 
 
 def fd_infinity(metric: Metric, reference: Items, judged: Items) -> Score:
@@ -31,28 +35,18 @@ def kid(metric: Metric, reference: Items, judged: Items) -> Score:
     return Score(value, std, protocol={"kernel": "(x.y/d + 1)^3", "subsets": kernel.SUBSETS, "subset_size": size})
 
 
-def precision(metric: Metric, reference: Items, judged: Items) -> Score:
-    role = metric.views[0]
-    value = neighbours.precision(reference.features(role), judged.features(role), PRECISION_K)
-    return Score(value, protocol={"k": PRECISION_K, "within": "<="})
+def _of_neighbours(measure: Callable[[Tensor, Tensor, int], float], k: int, within: str) -> Callable[[Metric, Items, Items], Score]:
+    def score(metric: Metric, reference: Items, judged: Items) -> Score:
+        role = metric.views[0]
+        return Score(measure(reference.features(role), judged.features(role), k), protocol={"k": k, "within": within})
+
+    return score
 
 
-def recall(metric: Metric, reference: Items, judged: Items) -> Score:
-    role = metric.views[0]
-    value = neighbours.recall(reference.features(role), judged.features(role), PRECISION_K)
-    return Score(value, protocol={"k": PRECISION_K, "within": "<="})
-
-
-def density(metric: Metric, reference: Items, judged: Items) -> Score:
-    role = metric.views[0]
-    value = neighbours.density(reference.features(role), judged.features(role), DENSITY_K)
-    return Score(value, protocol={"k": DENSITY_K, "within": "<"})
-
-
-def coverage(metric: Metric, reference: Items, judged: Items) -> Score:
-    role = metric.views[0]
-    value = neighbours.coverage(reference.features(role), judged.features(role), DENSITY_K)
-    return Score(value, protocol={"k": DENSITY_K, "within": "<"})
+precision = _of_neighbours(neighbours.precision, PRECISION_K, "<=")
+recall = _of_neighbours(neighbours.recall, PRECISION_K, "<=")
+density = _of_neighbours(neighbours.density, DENSITY_K, "<")
+coverage = _of_neighbours(neighbours.coverage, DENSITY_K, "<")
 
 
 def checkerboard(metric: Metric, reference: Items, judged: Items) -> Score:
@@ -61,7 +55,7 @@ def checkerboard(metric: Metric, reference: Items, judged: Items) -> Score:
 
 def label_accuracy(metric: Metric, reference: Items, judged: Items) -> Score:
     asked, predicted = judged.labels, judged.predicted
-    return Score(labels.label_accuracy(asked, predicted), per_label=labels.accuracy_per_label(asked, predicted))
+    return Score(labels.label_accuracy(asked, predicted), parts=labels.accuracy_per_label(asked, predicted))
 
 
 def copies(metric: Metric, reference: Items, judged: Items) -> Score:

@@ -21,10 +21,10 @@ METRICS = {metric.name: metric for metric in (
            about="AUC or R^2 on held-out rows of a model of the target that learnt from generated rows"),
     Metric("augmented", "higher", "mislabelled", of="tables", least=30, source="tstr of real and generated rows together (metrics/table_efficacy.py)",
            about="what generated rows add to real ones in training: AUC or R^2 above that of the real ones alone"),
-    Metric("dcr", "lower", "copied", of="tables", graded=False, least=30, source="distance to closest record, ties split and sizes matched",
-           about="share of generated rows that are nearer to a training row than to a held-out one; 0.5 is best; no guarantee of privacy"),
+    Metric("dcr", "lower", "copied", of="tables", graded=False, least=30, source="distance to closest record, ties shared, sizes weighed",
+           about="how often the real row nearest to a generated one is a training row, were as many held out; 0.5 is best; no guarantee"),
     Metric("membership", "lower", "copied", of="tables", graded=False, least=30, source="attack by nearest rows (metrics/table_privacy.py)",
-           about="AUC by which generated rows tell training rows from held-out ones; 0.5 is best; no guarantee of privacy"),
+           about="AUC by which generated rows tell training rows from held-out ones; 0.5 is best; no guarantee"),
     Metric("exact_copies", "lower", "copied", of="tables", graded=False, source="equality in every column",
            about="share of generated rows that equal a training row"),
 )}

@@ -2,6 +2,9 @@
 
 The distance of two rows is the sum over columns of: 0 or 1 for categories; |a - b| over the range of the central 98 % of the training
 column, at most 1, for numbers; 1 for a value and a missing one. All in blocks, so memory stays bounded.
+
+Rows that were made without the training rows are as near to those as to held-out ones: it is chance which of the real rows were held out. So
+`dcr` and `membership` are then 0.5 but for chance, however few rows are held out, and how much chance does is known.
 """
 
 from collections.abc import Sequence
@@ -10,9 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from sparring.metrics.table_rows import FINITE, aligned, array_of, auc, codes, is_number, random
+from sparring.metrics.table_rows import FINITE, aligned, auc, is_number, random
 from sparring.modalities.table_columns import Column
 
+PAIRS = 100_000_000
+"""distances that a measure is made of, at most"""
+FEWEST = 100
+"""generated rows that are looked at, however many real ones there are"""
 CELLS = 1 << 19
 """distances that are worked on at a time: what stays in a processor's cache"""
 TIE = 1e-5
@@ -22,52 +29,72 @@ FAR, MISSING = 1e4, 1e6
 
 
 @dataclass(frozen=True)
-class Distances:
-    """Distances to the nearest: of generated rows to a training row and to a held-out one (n,), and of as many training rows as held-out
-    ones to a generated row (m,)."""
+class Nearness:
+    """A number that is 0.5 where nothing was copied and more where something was; chance: its standard deviation there, for these rows; and how many
+    rows it is made of."""
 
-    to_training: np.ndarray
-    to_held_out: np.ndarray
-    of_training: np.ndarray
-    of_held_out: np.ndarray
-
-
-def distances(training: pa.Table, held_out: pa.Table, synthetic: pa.Table, columns: Sequence[Column], *, seed: int = 0) -> Distances:
-    """What `dcr` and `membership` are made of. Of the longer of the two real tables as many random rows are taken as the shorter has: among
-    more rows the nearest is nearer."""
-    a, b, x = aligned(columns, training, held_out, synthetic)
-    numbers = np.array([is_number(column) for column in columns], dtype=bool)
-    low, scale = _ranges(a[:, numbers])
-    m, draw = min(len(a), len(b)), random("distances", seed)
-    a, b = (rows[draw.permutation(len(rows))[:m]] for rows in (a, b))
-    a, b, x = (_Scaled.of(rows, numbers, low, scale) for rows in (a, b, x))
-    to_training, of_training = nearest(x, a)
-    to_held_out, of_held_out = nearest(x, b)
-    return Distances(to_training, to_held_out, of_training, of_held_out)
+    value: float
+    chance: float
+    generated: int
+    training: int
+    held_out: int
 
 
-# 1/n sum_i 1[d_i < d'_i] + 1/2 1[d_i = d'_i]
-def dcr(found: Distances) -> float:
-    """Share of generated rows that are nearer to a training row than to a held-out one, ties counting half; 0.5 is best, more is copying."""
-    difference = found.to_training - found.to_held_out
-    return float((difference < -TIE).mean() + (np.abs(difference) <= TIE).mean() / 2)
+# (p / N) / (p / N + q / H)
+def dcr(training: pa.Table, held_out: pa.Table, synthetic: pa.Table, columns: Sequence[Column], *, seed: int = 0) -> Nearness:
+    """How often the real row that is nearest to a generated one is a training row, and not a held-out one, were there as many of both.
+
+    p and q are the shares of generated rows whose nearest real row is one of the N training and one of the H held-out rows; rows at the same
+    distance share it. All training rows are looked at: among as few of them as are held out there would be next to none of those that were copied.
+    Of more held-out rows as many random ones are taken as there are training rows, and as many generated rows as `PAIRS` allows.
+    """
+    a, b, x, of = prepared(columns, training, held_out, synthetic)
+    draw = random("dcr", seed)
+    b = b[draw.permutation(len(b))[: len(a)]]
+    x = x[draw.permutation(len(x))[: max(FEWEST, PAIRS // (len(a) + len(b)))]]
+    near, _ = nearest(of(x), of(real := np.concatenate([a, b])))
+    p, q = (part.sum() / len(part) for part in np.split(near, [len(a)]))
+    spread = len(real) / (4 * np.sqrt(len(a) * len(b))) * _summed(near - 1 / len(real), real)     # q is all that chance moves; at q = H / (N + H)
+    return Nearness(float(p / (p + q)), float(spread), len(x), len(a), len(b))
 
 
-def membership(found: Distances) -> float:
-    """AUC of the attack that takes a row for a training row the nearer a generated one is; 0.5 is best."""
-    rounded = np.round(np.concatenate([found.of_training, found.of_held_out]) / TIE)         # equal distances are ties whatever rounding says
-    return auc(-rounded, np.arange(len(rounded)) < len(found.of_training))
+def membership(training: pa.Table, held_out: pa.Table, synthetic: pa.Table, columns: Sequence[Column], *, seed: int = 0) -> Nearness:
+    """AUC of the attack that takes a row for a training row the nearer a generated one is; 0.5 is best.
+
+    All generated rows are looked at, since the more of what was copied is among them the more is seen, and as many random real rows as `PAIRS`
+    allows, at most half of them held out.
+    """
+    a, b, x, of = prepared(columns, training, held_out, synthetic)
+    draw, most = random("membership", seed), max(2 * FEWEST, PAIRS // len(x))
+    b = b[draw.permutation(len(b))[: most // 2]]
+    a = a[draw.permutation(len(a))[: most - len(b)]]
+    _, distance = nearest(of(x), of(real := np.concatenate([a, b])))
+    distance = np.round(distance / TIE)                                                      # equal distances are ties whatever rounding says
+    ordered = np.sort(distance)
+    rank = (np.searchsorted(ordered, distance, "left") + np.searchsorted(ordered, distance, "right")) / 2 / len(real)
+    spread = _summed(rank - 0.5, real) / np.sqrt(len(a) * len(b))
+    return Nearness(auc(-distance, np.arange(len(real)) < len(a)), float(spread), len(x), len(a), len(b))
+
+
+# Var sum_{held out} e_i = N H / (N + H)^2 sum_g (sum_{i in g} e_i)^2
+def _summed(e: np.ndarray, real: np.ndarray) -> float:
+    """The root of the last sum, over groups of equal rows: a split by content holds all of them out or none. e (n,) sums to 0."""
+    group = np.unique(_keys(real), return_inverse=True)[1]
+    return np.sqrt((np.bincount(group, e) ** 2).sum())
 
 
 def copies(training: pa.Table, rows: pa.Table, columns: Sequence[Column]) -> float:
     """Share of rows that equal a training row in every column."""
-    known, seen = (np.zeros(len(table), dtype=np.uint64) for table in (training, rows))
-    for column in columns:
-        arrays = [array_of(table, column) for table in (training, rows)]
-        values = aligned([column], training, rows) if is_number(column) else codes(arrays)[0]
-        for keys, value in zip((known, seen), values):
-            keys[:] = _mixed(keys ^ np.where(np.isnan(value), np.nan, value).ravel().view(np.uint64))
+    known, seen = (_keys(x) for x in aligned(columns, training, rows))
     return float(np.isin(seen, known).mean())
+
+
+def _keys(x: np.ndarray) -> np.ndarray:
+    """A number (n,) for each row of (n, d), the same for equal ones."""
+    keys = np.zeros(len(x), dtype=np.uint64)
+    for value in x.T:
+        keys = _mixed(keys ^ np.where(np.isnan(value), np.nan, value).view(np.uint64))
+    return keys
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
@@ -79,6 +106,14 @@ def _mixed(x: np.ndarray) -> np.ndarray:
 
 
 # ---- distances
+
+
+def prepared(columns: Sequence[Column], *tables: pa.Table) -> tuple:
+    """Tables as `aligned` has them, and how rows of those are scaled by the first."""
+    found = aligned(columns, *tables)
+    numbers = np.array([is_number(column) for column in columns], dtype=bool)
+    low, scale = _ranges(found[0][:, numbers])
+    return *found, lambda x: _Scaled.of(x, numbers, low, scale)
 
 
 @dataclass(frozen=True)
@@ -111,12 +146,12 @@ def _ranges(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def nearest(x: _Scaled, y: _Scaled) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each row of x to the nearest of y (n,), and of each row of y to the nearest of x (m,)."""
+    """For each row of y the share of the rows of x that it is the nearest to, ties shared, and its distance to the nearest row of x (m,)."""
     most = max(int(side.categories.max(initial=0)) for side in (x, y))
     kind = next(kind for kind in (np.uint8, np.uint16, np.uint32) if most <= np.iinfo(kind).max)
     a, b = x.categories.astype(kind), y.categories.astype(kind)
     count = np.uint8 if len(a) < 256 else np.uint16
-    rows, columns = np.empty(len(x), np.float32), np.full(len(y), np.inf, np.float32)
+    near, distance = np.zeros(len(y)), np.full(len(y), np.inf, np.float32)
     size = max(1, CELLS // max(len(y), 1))
     for start in range(0, len(x), size):
         some = slice(start, start + size)
@@ -131,6 +166,7 @@ def nearest(x: _Scaled, y: _Scaled) -> tuple[np.ndarray, np.ndarray]:
             np.abs(part, out=part)
             np.minimum(part, 1, out=part)
             total += part
-        rows[some] = total.min(1)
-        np.minimum(columns, total.min(0), out=columns)
-    return rows, columns
+        row, place = np.nonzero(total <= total.min(1, keepdims=True) + TIE)
+        near += np.bincount(place, 1 / np.bincount(row)[row], len(y))
+        np.minimum(distance, total.min(0), out=distance)
+    return near / len(x), distance

@@ -8,15 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sparring.base.errors import UserError
-from sparring.metrics import table_efficacy, table_privacy
-from sparring.metrics.table_rows import array_of, is_number, some
+from sparring.metrics import table_efficacy
+from sparring.metrics.table_rows import array_of, is_number, random, some
 from sparring.modalities.table_columns import Column
 
 FACTOR = 1000.0
 
 
 class Sets:
-    """Real rows that n generated ones are compared with, and what stands beside those. Nothing is made before it is asked for."""
+    """Real rows that generated ones are compared with, and what stands beside those. Nothing is made before it is asked for.
+
+    most: how many generated rows there are, and no more than training rows; n: as many of them as are held out.
+    """
 
     def __init__(
         self, training: pa.Table, held_out: pa.Table, columns: Sequence[Column], n: int, target: str | None, seed: int,
@@ -27,8 +30,9 @@ class Sets:
             if missing := [name for name in names if name not in table.column_names]:
                 raise UserError(f"the {what} table has no column {missing[0]!r}: give tables of the same columns")
         self.training, self.held_out = training.select(names), some(held_out.select(names), len(held_out), "held out", seed)
-        self.columns, self.n, self.target, self.seed, self.copies = tuple(columns), n, target, seed, copies
-        self._distances: list[tuple[pa.Table, table_privacy.Distances]] = []
+        self.most = min(n, len(training))
+        self.n = min(self.most, len(held_out))
+        self.columns, self.target, self.seed, self.copies = tuple(columns), target, seed, copies
 
     @cached_property
     def reference(self) -> pa.Table:
@@ -57,13 +61,14 @@ class Sets:
 
     @cached_property
     def independent(self) -> pa.Table:
-        """Independent marginals: n training rows, every column shuffled on its own."""
-        shuffled = lambda name: some(self.training.select([name]), self.n, "independent", name, self.seed).column(0)
+        """Independent marginals: training rows, every column shuffled on its own."""
+        shuffled = lambda name: some(self.training.select([name]), self.most, "independent", name, self.seed).column(0)
         return pa.table({column.name: shuffled(column.name) for column in self.columns})
 
     @cached_property
     def copied(self) -> pa.Table:
-        return some(self.training, self.n, "copied", self.seed)
+        """What a generator makes that copies: training rows, drawn with replacement."""
+        return self.training.take(random("copied", self.seed).integers(0, len(self.training), self.most))
 
     @cached_property
     def collapsed(self) -> pa.Table:
@@ -92,18 +97,6 @@ class Sets:
             return replaced(rows, column.name, mirrored.cast(pa.int64(), safe=False).cast(pa.timestamp("us")) if column.kind == "date" else mirrored)
         encoded = array.dictionary_encode()
         return replaced(rows, column.name, encoded.dictionary.take(_following(encoded.indices, len(encoded.dictionary))))
-
-    def distances(self, rows: pa.Table) -> table_privacy.Distances:
-        """Of at most `half` of the rows; kept until they are forgotten, since two metrics ask."""
-        for known, found in self._distances:
-            if known is rows:
-                return found
-        found = table_privacy.distances(self.training, self.unseen, rows.slice(0, self.half), self.columns, seed=self.seed)
-        self._distances.append((rows, found))
-        return found
-
-    def forget(self, rows: pa.Table) -> None:
-        self._distances = [(known, found) for known, found in self._distances if known is not rows]
 
     @cached_property
     def alone(self) -> dict[str, list[float]]:

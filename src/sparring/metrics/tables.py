@@ -1,6 +1,6 @@
 """Judging generated rows of a table. Every number stands beside the same of three other sets, taken with the same real rows and the same n.
 
-floor: held-out rows (of tstr: training rows), what a perfect generator would get
+floor: held-out rows (of tstr: training rows; of dcr and membership no rows at all: one half), what a perfect generator would get
 baseline: independent marginals, training rows with every column shuffled on its own
 control: real rows spoilt in the way that the metric must notice
 skill = (value - baseline) / (floor - baseline) where independent marginals are the worse: they have the right columns, and copy nothing
@@ -8,7 +8,7 @@ skill = (value - baseline) / (floor - baseline) where independent marginals are 
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,18 @@ import pyarrow as pa
 
 from sparring.metrics import table_detection, table_efficacy, table_privacy, table_shapes
 from sparring.metrics.catalogue import Metric, named
-from sparring.metrics.items import NotComputable
-from sparring.metrics.judge import skill_of
+from sparring.metrics.items import NotComputable, Score
+from sparring.metrics.judge import entry_of
 from sparring.metrics.table_catalogue import METRICS
 from sparring.metrics.table_rows import is_number, some
 from sparring.metrics.table_sets import Sets
 from sparring.modalities.table_columns import Column
 
 ROWS = 10_000
+EVEN = 0.5
+"""what measures of nearness are where training and held-out rows are as near"""
+CLEAR = 5
+"""times the standard deviation by chance that copied training rows must be above that, or the measure could not have seen copies"""
 WORST = 20
 """pairs and categories that an entry lists, at most"""
 
@@ -54,51 +58,49 @@ class TableJudge:
         if target is not None:
             table_efficacy.target_of(self.columns, target)
         self._sets: dict[int, Sets] = {}
-        self._beside: dict[tuple[str, int], dict[str, Found]] = {}
+        self._beside: dict[tuple[str, int], dict[str, Score]] = {}
 
     def judge(self, synthetic: pa.Table) -> dict[str, Any]:
         """{"n", "seconds", "metrics": {name: entry}, "skipped": {name: why}} of as many rows as there are generated, training and held-out
         ones and `self.n`, whichever is least. UserError where `synthetic` lacks a column or has one of another type."""
         start = time.perf_counter()
-        n = min(self.n, len(synthetic), len(self.training), len(self.held_out))
-        if n not in self._sets:
-            self._sets[n] = Sets(self.training, self.held_out, self.columns, n, self.target, self.seed, self.copies)
-        sets, metrics, skipped = self._sets[n], {}, {}
-        rows = some(synthetic, n, "synthetic", self.seed)
+        most = min(self.n, len(synthetic))
+        if most not in self._sets:
+            self._sets[most] = Sets(self.training, self.held_out, self.columns, most, self.target, self.seed, self.copies)
+        sets, metrics, skipped = self._sets[most], {}, {}
+        rows = some(synthetic, sets.most, "synthetic", self.seed)
         for metric in self.metrics:
             try:
                 metrics[metric.name] = self._entry(metric, sets, rows)
             except NotComputable as reason:
                 skipped[metric.name] = str(reason)
-        sets.forget(rows)
-        return {"n": n, "seconds": round(time.perf_counter() - start, 2), "metrics": metrics, "skipped": skipped}
+        return {"n": sets.n, "seconds": round(time.perf_counter() - start, 2), "metrics": metrics, "skipped": skipped}
 
-    def beside(self, name: str, sets: Sets) -> dict[str, "Found"]:
+    def beside(self, name: str, sets: Sets) -> dict[str, Score]:
         """Floor, baseline and control of a metric."""
-        if (name, sets.n) not in self._beside:
+        if (name, sets.most) not in self._beside:
             how = HOW[name]
-            tables = {"floor": how.floor.rows(sets), "baseline": sets.independent, "control": how.control.rows(sets)}
-            self._beside[name, sets.n] = {column: how.score(sets, rows) for column, rows in tables.items()}
-        return self._beside[name, sets.n]
+            floor = Score(EVEN) if how.floor.rows is None else how.of(sets, how.floor.rows(sets))
+            found = {"floor": floor, "baseline": how.of(sets, sets.independent), "control": how.of(sets, how.control.rows(sets))}
+            self._beside[name, sets.most] = found
+        return self._beside[name, sets.most]
 
     def _entry(self, metric: Metric, sets: Sets, rows: pa.Table) -> dict[str, Any]:
         if sets.n < metric.least:
             raise NotComputable(f"needs at least {metric.least} rows of every set, there are {sets.n}")
         how = HOW[metric.name]
-        found, beside = how.score(sets, rows), self.beside(metric.name, sets)
-        entry: dict[str, Any] = {"value": found.value}
-        if found.std is not None:
-            entry["std"] = found.std
-        entry |= {"better": metric.better} | {column: of.value for column, of in beside.items()}
-        if (skill := skill_of(metric, entry)) is not None:
-            entry["skill"] = skill
-        parts = _worst(found.parts, beside["floor"].parts, metric.better)
+        beside = self.beside(metric.name, sets)
+        if how.floor is HALF and (copied := beside["control"]).value - EVEN < CLEAR * copied.std:
+            raise NotComputable(f"too few held-out or generated rows to see copying: copied training rows get {copied.value:.2f} ± {copied.std:.2f}")
+        score = how.of(sets, rows)
+        entry = entry_of(metric, score, {column: of.value for column, of in beside.items()})
+        parts = _worst(score.parts, beside["floor"].parts, metric.better)
         if columns := [{"column": part} | row for part, row in parts if isinstance(part, str)]:
             entry["per_column"] = columns
         if couples := [{"columns": list(part)} | row for part, row in parts if not isinstance(part, str)]:
             entry["per_pair"] = couples[:WORST]
-        entry |= found.more
-        protocol = {"n": sets.n, "seed": sets.seed} | found.protocol
+        entry |= score.more
+        protocol = {"n": sets.n, "seed": sets.seed} | score.protocol
         protocol |= {"floor": how.floor.words, "baseline": "independent marginals", "control": how.control.words, "n_fake": protocol["n"]}
         return entry | {"protocol": protocol}
 
@@ -126,45 +128,34 @@ def worst(metrics: Mapping[str, Mapping[str, Any]], k: int = 10) -> dict[str, li
 # ---- the metrics, each of a table of rows beside the sets
 
 
-@dataclass(frozen=True)
-class Found:
-    """One metric of one table. parts: its values by column or by pair of columns; more: what else an entry says."""
-
-    value: float
-    std: float | None = None
-    parts: Mapping[Any, float] = field(default_factory=dict)
-    more: Mapping[str, Any] = field(default_factory=dict)
-    protocol: Mapping[str, Any] = field(default_factory=dict)
-
-
-def shapes(sets: Sets, rows: pa.Table) -> Found:
+def shapes(sets: Sets, rows: pa.Table) -> Score:
     parts = table_shapes.shapes(sets.reference, rows, sets.columns)
     rule = {"numbers": "Kolmogorov-Smirnov, missing values below nothing", "categories": "total variation, missing is a category"}
-    return Found(float(np.mean(list(parts.values()))), parts=parts, protocol=rule)
+    return Score(float(np.mean(list(parts.values()))), parts=parts, protocol=rule)
 
 
-def pairs(sets: Sets, rows: pa.Table) -> Found:
+def pairs(sets: Sets, rows: pa.Table) -> Score:
     matrix, names = table_shapes.pairs(sets.reference, rows, sets.columns), [column.name for column in sets.columns]
     parts = {(names[i], names[j]): float(matrix[i, j]) for i in range(len(names)) for j in range(i + 1, len(names)) if np.isfinite(matrix[i, j])}
     if not parts:
         raise NotComputable("needs two columns that are not constant")
     rule = {"numbers": "Pearson", "others": f"contingency, numbers in {table_shapes.BINS} bins of the real rows", "pairs": len(parts)}
-    return Found(float(np.mean(list(parts.values()))), parts=parts, protocol=rule)
+    return Score(float(np.mean(list(parts.values()))), parts=parts, protocol=rule)
 
 
-def c2st(sets: Sets, rows: pa.Table) -> Found:
+def c2st(sets: Sets, rows: pa.Table) -> Score:
     folds = table_detection.c2st(sets.reference, rows, sets.columns, seed=sets.seed)
     model = f"HistGradientBoostingClassifier, {table_detection.ITERATIONS} trees"
-    return Found(float(np.mean(folds)), float(np.std(folds)), protocol={"model": model, "folds": table_detection.FOLDS})
+    return Score(float(np.mean(folds)), float(np.std(folds)), protocol={"model": model, "folds": table_detection.FOLDS})
 
 
-def detection(sets: Sets, rows: pa.Table) -> Found:
+def detection(sets: Sets, rows: pa.Table) -> Score:
     parts = table_detection.detection(sets.reference, rows, sets.columns, seed=sets.seed)
     rule = {"model": "share of generated rows by category or cell of up to 255", "folds": table_detection.FOLDS, "of": "the worst column"}
-    return Found(max(parts.values()), parts=parts, protocol=rule)
+    return Score(max(parts.values()), parts=parts, protocol=rule)
 
 
-def rare_recall(sets: Sets, rows: pa.Table) -> Found:
+def rare_recall(sets: Sets, rows: pa.Table) -> Score:
     rare = table_shapes.rare_categories(sets.reference, rows, sets.columns)
     if not rare:
         raise NotComputable(f"no category has less than 1 % but at least {table_shapes.RARE_COUNT} of {sets.n:,} real rows")
@@ -172,16 +163,16 @@ def rare_recall(sets: Sets, rows: pa.Table) -> Found:
     absent = [{"column": r.column, "category": r.category, "real": r.real} for r in rare if not r.synthetic][:WORST]
     more = {"frequency": {"real": real, "synthetic": made, "ratio": made / real}, "absent": absent}
     rule = {"rare": f"less than 1 %, at least {table_shapes.RARE_COUNT} real rows", "categories": len(rare)}
-    return Found(table_shapes.rare_recall(rare), more=more, protocol=rule)
+    return Score(table_shapes.rare_recall(rare), more=more, protocol=rule)
 
 
-def tstr(sets: Sets, rows: pa.Table) -> Found:
+def tstr(sets: Sets, rows: pa.Table) -> Score:
     _require_target(sets, sets.real)
     scores = table_efficacy.efficacy(rows, sets.real, sets.columns, sets.target, seed=sets.seed)
     return _learnt(sets, scores, {"tested on": f"{sets.n:,} held-out rows"})
 
 
-def augmented(sets: Sets, rows: pa.Table) -> Found:
+def augmented(sets: Sets, rows: pa.Table) -> Score:
     _require_target(sets, sets.unseen)
     more = rows.slice(0, sets.half)
     scores = table_efficacy.augmented(sets.reference, more, sets.unseen, sets.columns, sets.target, seed=sets.seed)
@@ -200,52 +191,59 @@ def _require_target(sets: Sets, test: pa.Table) -> None:
         raise NotComputable(f"the target {sets.target!r} has fewer than two values in the held-out rows")
 
 
-def _learnt(sets: Sets, scores: Mapping[str, list[float]], protocol: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> Found:
+def _learnt(sets: Sets, scores: Mapping[str, list[float]], protocol: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> Score:
     by = {model: {"value": float(np.mean(values)), "std": float(np.std(values))} for model, values in scores.items()}
     column = sets.columns[table_efficacy.target_of(sets.columns, sets.target)]
     kind = "R^2" if table_efficacy.is_regression(column, sets.real) else "AUC, mean of one against the rest"
     protocol = {"target": sets.target, "score": kind, "models": "HistGradientBoosting; logistic or ridge regression",
                 "seeds": table_efficacy.SEEDS, "value of": "boosting"} | dict(protocol)  # fmt: skip
-    return Found(by["boosting"]["value"], by["boosting"]["std"], more={**(more or {}), "per_model": by}, protocol=protocol)
+    return Score(by["boosting"]["value"], by["boosting"]["std"], more={**(more or {}), "per_model": by}, protocol=protocol)
 
 
-def dcr(sets: Sets, rows: pa.Table) -> Found:
-    return Found(table_privacy.dcr(sets.distances(rows)), protocol=_near(sets))
+def dcr(sets: Sets, rows: pa.Table) -> Score:
+    return _nearness(table_privacy.dcr(sets.training, sets.held_out, rows, sets.columns, seed=sets.seed))
 
 
-def membership(sets: Sets, rows: pa.Table) -> Found:
-    return Found(table_privacy.membership(sets.distances(rows)), protocol=_near(sets))
+def membership(sets: Sets, rows: pa.Table) -> Score:
+    return _nearness(table_privacy.membership(sets.training, sets.held_out, rows, sets.columns, seed=sets.seed))
 
 
-def _near(sets: Sets) -> dict[str, Any]:
-    m = min(len(sets.training), len(sets.unseen))
-    return {"n": sets.half, "compared with": f"{m:,} training and {m:,} held-out rows", "ties": "half", "guarantee": "none"}
+def _nearness(found: table_privacy.Nearness) -> Score:
+    compared = f"{found.training:,} training and {found.held_out:,} held-out rows"
+    return Score(found.value, found.chance, protocol={"n": found.generated, "compared with": compared, "std": "by chance", "guarantee": "none"})
 
 
-def exact_copies(sets: Sets, rows: pa.Table) -> Found:
+def exact_copies(sets: Sets, rows: pa.Table) -> Score:
     if sets.copies is not None:
-        return Found(sets.copies(rows), protocol={"compared with": "the hashes of all training rows"})
-    return Found(table_privacy.copies(sets.training, rows, sets.columns), protocol={"compared with": f"all {len(sets.training):,} training rows"})
+        return Score(sets.copies(rows), protocol={"n": len(rows), "compared with": "the hashes of all training rows"})
+    share = table_privacy.copies(sets.training, rows, sets.columns)
+    return Score(share, protocol={"n": len(rows), "compared with": f"all {len(sets.training):,} training rows"})
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A set that stands beside the generated rows, in words and as a function of the sets."""
+    """A set that stands beside the generated rows, in words and as a function of the sets; without rows, what every metric of nearness is at best."""
 
     words: str
-    rows: Callable[[Sets], pa.Table]
+    rows: Callable[[Sets], pa.Table] | None = None
 
 
 @dataclass(frozen=True)
 class How:
     """How a metric is taken, what a perfect generator's rows would be, and what must lose."""
 
-    score: Callable[[Sets, pa.Table], Found]
+    score: Callable[[Sets, pa.Table], Score]
     floor: Beside
     control: Beside
+    many: bool = False
+    """whether all rows are looked at, not only as many as are held out"""
+
+    def of(self, sets: Sets, rows: pa.Table) -> Score:
+        return self.score(sets, rows if self.many else rows.slice(0, sets.n))
 
 
 HELD_OUT = Beside("held-out rows", lambda sets: sets.real)
+HALF = Beside("one half, by symmetry: what rows get that know neither training nor held-out rows")
 FRESH = Beside("the other half of the held-out rows", lambda sets: sets.fresh)
 TRAINING = Beside("training rows", lambda sets: sets.reference)
 SPOILT = Beside("held-out rows, a number times 1,000 (without numbers: a column always its most frequent value)", lambda sets: sets.spoilt)
@@ -254,7 +252,7 @@ UNRELATED = Beside(                                                             
     lambda sets: sets.collapsed if all(is_number(column) or column.kind == "constant" for column in sets.columns) else sets.spoilt,
 )
 COLLAPSED = Beside("one held-out row again and again", lambda sets: sets.collapsed)
-COPIED = Beside("training rows", lambda sets: sets.copied)
+COPIED = Beside("training rows, drawn with replacement", lambda sets: sets.copied)
 
 HOW = {
     "shapes": How(shapes, HELD_OUT, SPOILT),
@@ -264,7 +262,7 @@ HOW = {
     "rare_recall": How(rare_recall, HELD_OUT, COLLAPSED),
     "tstr": How(tstr, TRAINING, Beside("training rows under wrong labels", lambda sets: sets.mislabelled(sets.reference))),
     "augmented": How(augmented, FRESH, Beside("held-out rows under wrong labels", lambda sets: sets.mislabelled(sets.fresh))),
-    "dcr": How(dcr, FRESH, COPIED),
-    "membership": How(membership, FRESH, COPIED),
-    "exact_copies": How(exact_copies, HELD_OUT, COPIED),
+    "dcr": How(dcr, HALF, COPIED, many=True),
+    "membership": How(membership, HALF, COPIED, many=True),
+    "exact_copies": How(exact_copies, HELD_OUT, COPIED, many=True),
 }

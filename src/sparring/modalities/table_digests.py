@@ -9,7 +9,9 @@ import pyarrow as pa
 from sparring.base.seeding import seed_of
 from sparring.modalities.table_codings import STEPS
 from sparring.modalities.table_columns import Column, Told
-from sparring.modalities.table_types import LEFT_OUT, Found, find, is_binary, is_text, numbering
+from sparring.modalities.table_finding import LEFT_OUT, find
+from sparring.modalities.table_found import Found, numbering
+from sparring.modalities.table_types import is_binary, is_text
 
 SAMPLE = 2**20
 """rows that stand for all; no more are nothing but themselves"""

@@ -18,8 +18,8 @@ from sparring.base.errors import UserError
 from sparring.modalities.image_cache import cached, mapped, write_header
 from sparring.modalities.table_columns import Column, TableSchema
 from sparring.modalities.table_digests import SAMPLE, Digest, merged, sampled, stored, stored_type
-from sparring.modalities.table_files import Raw
 from sparring.modalities.table_pieces import Pieces
+from sparring.modalities.table_raw import Raw
 from sparring.modalities.table_source import UNASKED, Rows, description, kinds, like, require, row_keys, written
 from sparring.modalities.table_types import is_text
 

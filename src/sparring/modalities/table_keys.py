@@ -12,9 +12,10 @@ from sparring.base.errors import UserError
 from sparring.base.seeding import seed_of
 from sparring.base.settings import Settings
 from sparring.modalities.table_columns import Column, Told
-from sparring.modalities.table_files import Raw
+from sparring.modalities.table_finding import find
+from sparring.modalities.table_raw import Raw
 from sparring.modalities.table_source import row_keys
-from sparring.modalities.table_types import INTEGER, find
+from sparring.modalities.table_words import INTEGER
 
 WIDE = ("int64", "uint64", "int32", "uint32", "double", "string", "large_string")
 """types of columns that have room for more numbers than the data have"""

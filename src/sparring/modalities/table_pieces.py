@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from sparring.base import files
-from sparring.modalities.table_files import ARROW, kind_of, readable, unique_names
+from sparring.modalities.table_raw import ARROW, kind_of, readable, unique_names
 
 CELLS = 2**21
 """cells of a block"""

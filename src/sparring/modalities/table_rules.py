@@ -16,7 +16,7 @@ from sparring.modalities.table_constraints import Constraints
 from sparring.modalities.table_keys import fit_key, hashed, refuse, repeated
 from sparring.modalities.table_relations import Bound, Gap, Joint, Order, Range, described, numbers
 from sparring.modalities.table_source import Rows
-from sparring.modalities.table_types import SOME
+from sparring.modalities.table_words import SOME
 
 SIGN = re.compile(r"[<>]=?")
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}

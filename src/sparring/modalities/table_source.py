@@ -16,9 +16,13 @@ import pyarrow.parquet
 from sparring.base.errors import UserError, nearest
 from sparring.modalities.source import Source
 from sparring.modalities.table_columns import Column, TableSchema, Told
-from sparring.modalities.table_files import Raw, read_file, read_frame
+from sparring.modalities.table_files import read_file
+from sparring.modalities.table_finding import LEFT_OUT, find
+from sparring.modalities.table_found import NOTHING, Found
+from sparring.modalities.table_frames import read_frame
 from sparring.modalities.table_pieces import pieces
-from sparring.modalities.table_types import LEFT_OUT, NOTHING, Found, arrow_type, as_text, find
+from sparring.modalities.table_raw import Raw
+from sparring.modalities.table_types import arrow_type, as_text
 
 if TYPE_CHECKING:
     from sparring.modalities.tables import TableCodec

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from sparring.base.clock import constant, cosine
 from sparring.base.space import Space
-from sparring.games import settings as games
-from sparring.games.settings import Degradation, Penalty, Restoration
+from sparring.games import restoration_settings as games
+from sparring.games.restoration_settings import Degradation, Restoration
+from sparring.games.settings import Penalty
 from sparring.modalities.settings import Images
 from sparring.networks.settings import PatchDiscriminator, ResidualTranslator
 from sparring.play.optimizers import Adam

@@ -5,7 +5,8 @@ import math
 from sparring.base.clock import Schedule, constant, cosine
 from sparring.base.errors import UserError
 from sparring.base.space import Space
-from sparring.games.settings import NO_PAIRS, CycleGAN, Penalty, Pix2Pix
+from sparring.games.settings import Penalty
+from sparring.games.translation_settings import NO_PAIRS, CycleGAN, Pix2Pix
 from sparring.modalities.settings import Pairs
 from sparring.networks.settings import PatchDiscriminator, ResnetTranslator, UNetTranslator
 from sparring.play.optimizers import Adam

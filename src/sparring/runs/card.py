@@ -8,12 +8,18 @@ import yaml
 
 from sparring.runs.report_material import Material, catalogue
 from sparring.runs.report_sections import command, listed
-from sparring.runs.report_words import reading, summary, title
+from sparring.runs.report_words import percent, reading, summary, title
 
 TASKS = {
     "images": ("unconditional-image-generation", "Image generation"), "pairs": ("image-to-image", "Image translation"),
     "points": ("other", "Point generation"), "tables": ("other", "Row generation"),
 }  # fmt: skip
+SMOKE = {
+    "dcr": "How much rather a training row than a held-out one is the nearest to a generated row",
+    "membership": "How well the nearest generated row tells whether a row was trained on (AUC)",
+    "exact_copies": "Generated rows that equal a training row",
+}
+"""the measures of tables that look for copies, in words"""
 COLUMNS = {"value": "generated", "floor": "held-out real", "baseline": "trivial generator"}
 
 
@@ -24,6 +30,7 @@ def card(material: Material) -> str:
         "## Data", _data(material),
         "## Intended use", _use(material),
         "## Limits", _limits(material),
+        *(["## Privacy", _privacy(material)] if material.facts["kind"] == "tables" else []),
         "## Measures", _measures(material),
         "## How to reproduce", _reproduce(material),
         "## Papers", "\n".join(f"- {paper}" for paper in _papers(material)) or "None recorded.",
@@ -83,14 +90,41 @@ def _limits(material: Material) -> str:
     lines = [
         f"It knows {material.facts['split']['train']:,} training {material.things} and nothing else: their gaps and biases are its own.",
         "The measures compare it with held-out items of the same collection; they say nothing about other collections.",
-        "Nearness to training items is tested; that is no guarantee of privacy.",
     ]
+    if material.facts["kind"] != "tables":
+        lines.append("Nearness to training items is tested; that is no guarantee of privacy.")
     if material.measured is None:
         lines.insert(0, "It was not measured on test items.")
     if material.status["state"] != "finished":
         lines.insert(0, f"The run is not finished: round {material.status['round']:,} of {material.status['rounds']:,}.")
     lines += [f"The doctor: {finding['cause']}" for finding in material.diagnosis["findings"]]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _privacy(material: Material) -> str:
+    """What is guaranteed (nothing), what was looked for, and what that cannot see."""
+    skipped = (material.measured or {}).get("skipped", {})
+    found = [_smoke(name, material.metrics[name]) for name in SMOKE if name in material.metrics]
+    found += [f"{title(name).capitalize()}: not measured, {plain(skipped[name])}." for name in SMOKE if name in skipped]
+    absent = [name for name in SMOKE if name not in material.metrics and name not in skipped]
+    if absent:
+        found.append(f"Not measured: {', '.join(absent)}.")
+    return "\n".join([
+        "**No formal privacy guarantee is given.** The training is not differentially private, and a model may tell something of the people in its "
+        "training data even if the smoke tests below look well.", "",
+        *(f"- {line}" for line in found), "",
+        "These tests look at generated rows alone and at all of them together. They do not see one person whose row was memorised, a rare value or "
+        "combination of values that gives somebody away, what is learnt of a small group, or what an attacker finds who has the weights or knows "
+        "other data.",
+    ])  # fmt: skip
+
+
+def _smoke(name: str, entry: dict[str, Any]) -> str:
+    if name == "exact_copies":
+        return f"{SMOKE[name]}: {percent(entry['value'])} (held-out rows {percent(entry['floor'])})."
+    verdict = "no more than chance does" if entry["value"] <= 0.5 + 3 * entry["std"] else "more than chance does"
+    beside = f"where 0.5 is no copying and copied training rows get {entry['control']:.2f}"
+    return f"{SMOKE[name]}: {entry['value']:.2f} ± {entry['std']:.2f}, {verdict}, {beside}."
 
 
 def _measures(material: Material) -> str:

@@ -1,91 +1,48 @@
 """A run as pages explore it: every wish (`runs.wishes`) as a picture, rows, or a file. Pictures are functions of seeds, so nothing is remembered
 but the latents of pictures that were projected."""
 
-import io
 import math
-import secrets
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from sparring.base import files
-from sparring.base.errors import UserError, nearest
+from sparring.base.errors import UserError
 from sparring.games.asking import Asking
 from sparring.games.capabilities import Encodes, Reconstructs, Restores, Scores, Transforms, Translates
 from sparring.games.latents import Styles
 from sparring.games.tables import Foretells
 from sparring.latents import space
-from sparring.latents.directions import Direction, components, steepest
 from sparring.latents.projection import project
-from sparring.latents.space import Which
-from sparring.modalities.image_pixels import Unreadable, fitted, opened, standard
+from sparring.modalities.image_pixels import fitted
 from sparring.play.average import Average
 from sparring.play.game import Generates
 from sparring.play.watching import settle
 from sparring.runs import applying, wishes
-from sparring.runs.explore import own_extractor, pictures, rows_of
+from sparring.runs.explore import own_extractor, pictures
+from sparring.runs.exploring_files import FORMATS, MEDIA, Picture, check, read, sheet, zipped
+from sparring.runs.exploring_latents import Latents, Origins, Projected
 from sparring.runs.run import Run
 
-KEPT = 16
-"""projected pictures of a run"""
-LARGEST = 2**26
-"""pixels of a picture that is given: more than cameras make"""
 LARGEST_MADE = 2**24
 """pixels of a picture that a network is to make of a given one"""
 STATISTICS = 64
 """truncations whose statistics are remembered"""
 LISTED = 200
 """values of a table's column that are told"""
-MEDIA = {"zip": "application/zip", "npz": "application/octet-stream", "csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
-FORMATS = {"images": ("zip", "npz"), "pairs": ("zip", "npz"), "points": ("csv", "npz"), "tables": ("csv", "parquet")}
-
-Picture = np.ndarray
-"""(h, w) or (h, w, 3|4) uint8"""
-
-
-@dataclass(frozen=True)
-class Latents:
-    """What n items are made from."""
-
-    values: Tensor
-    """(n, *noise_shape) in z, (n, layers, d) in w"""
-    which: Which
-    y: Tensor | None
-    noises: dict[str, Tensor] | None = None
-    """noise maps of each, (n, 1, h, w); None for the model's own"""
-
-    def __getitem__(self, rows: slice) -> "Latents":
-        return Latents(self.values[rows], self.which, None if self.y is None else self.y[rows],
-                       None if self.noises is None else {name: maps[rows] for name, maps in self.noises.items()})  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Projected:
-    """A given picture as latents of one item."""
-
-    latents: Latents
-    given: np.ndarray
-    """(h, w, c) as the model sees it"""
-    made: np.ndarray
-    distance: float
-    """perceptual, of a search; root mean square of pixels in [-1, 1], of an encoder"""
 
 
 class Exploration:
     """Answers wishes about one run. Wrong ones are UserErrors."""
 
     def __init__(self, run: Run, projected: dict[str, Projected]):
-        self.run, self.projected = run, projected
+        self.run, self.origins = run, Origins(run, projected)
         self._statistics: dict[float, list[Tensor]] = {}
 
     # ---- what it can do
@@ -105,7 +62,7 @@ class Exploration:
             "noise": math.prod(game.noise_shape) if generates else 0, "space": space.best_space(game) if generates else None,
             "layers": game.layers if isinstance(game, Styles) else 0,
             "bands": {name: list(layers) for name, layers in space.bands(game.layers).items()} if isinstance(game, Styles) else {},
-            "directions": [d.name for d in self.directions] if generates and its.pictures else [],
+            "directions": [d.name for d in self.origins.directions] if generates and its.pictures else [],
             "labels": list(its.labels) if told else [],
             "attributes": [
                 {"name": a.name, "tag": a.tag, "mean": a.mean, "deviation": a.deviation, "least": a.quantiles[0], "greatest": a.quantiles[-1]}
@@ -131,83 +88,14 @@ class Exploration:
         values = {coding.column.name: getattr(coding, "values", ()) for coding in codec.codings}
         return [{"name": c.name, "kind": c.kind, "values": [str(v) for v in values.get(c.name, ())[:LISTED] if v.is_valid]} for c in codec.written]
 
-    @cached_property
-    def directions(self) -> list[Direction]:
-        """The principal directions: along which styles vary most, or noise changes pictures most."""
-        pictures(self.run)
-        game = self.run.game
-        if isinstance(game, Styles):
-            return components(game, min(wishes.DIRECTIONS, math.prod(game.noise_shape)), range(game.layers))
-        return steepest(game, min(wishes.DIRECTIONS, math.prod(game.noise_shape)))
-
-    # ---- latents
-
-    def latents(self, seeds: Sequence[wishes.Seed], wish: wishes.Drawn, which: Which | None = None) -> Latents:
-        """Of the first item of each seed, or of projected pictures by their names."""
-        pictures(self.run)
-        labels = [wish.label] * len(seeds) if isinstance(wish.label, str | None) else list(wish.label)
-        if len(labels) != len(seeds):
-            raise UserError(f"there are {len(labels)} labels for {len(seeds)} items")
-        found = [self._one(seed, label, wish, which or space.best_space(self.run.game)) for seed, label in zip(seeds, labels)]
-        noises = None
-        if any(one.noises for one in found):
-            own = self.run.game.noises()
-            noises = {name: torch.cat([(one.noises or own)[name].view(1, *own[name].shape[1:]) for one in found]) for name in own}
-        y = None if found[0].y is None else torch.cat([one.y for one in found])
-        return Latents(torch.cat([one.values for one in found]), found[0].which, y, noises)
-
-    @torch.no_grad()
-    def _one(self, seed: wishes.Seed, label: str | None, wish: wishes.Drawn, which: Which) -> Latents:
-        game = self.run.game
-        if isinstance(seed, str):
-            latents = self.kept(seed).latents
-        else:
-            latents = Latents(game.noise(1, seed), "z", self.run.conditions(1, label, wish.where, seed))
-        if latents.which == which:
-            return latents
-        if which == "z":
-            raise UserError(f"{seed} was projected into styles, which no noise gives: leave the space z out")
-        return Latents(space.latents(game, latents.values, latents.y, "w"), "w", latents.y)
-
-    def kept(self, name: str) -> Projected:
-        if name not in self.projected:
-            raise UserError(f"there is no projected picture {name!r}, or no longer: project it again")
-        return self.projected[name]
-
-    def _keep(self, projected: Projected) -> str:
-        name = f"p{secrets.token_hex(6)}"
-        self.projected[name] = projected
-        while len(self.projected) > KEPT:
-            del self.projected[next(iter(self.projected))]
-        return name
-
-    @cached_property
-    def _centre(self) -> Tensor:
-        return space.centre(self.run.game)
-
-    def _moved(self, latents: Latents, wish: wishes.Drawn) -> Latents:
-        """Truncated, and steps along the principal directions from there; noise is cut after the steps, so that it obeys."""
-        values = latents.values
-        step = sum(offset * self._direction(i, latents.which).vector for i, offset in enumerate(wish.offsets) if offset)
-        if latents.which == "w":
-            values = values if wish.truncation is None else torch.lerp(self._centre, values, wish.truncation)
-            return replace(latents, values=values + step)
-        values = values + step
-        return replace(latents, values=values if wish.truncation is None else space.truncated_noise(values, wish.truncation))
-
-    def _direction(self, number: int, which: Which) -> Direction:
-        if number >= len(self.directions):
-            raise UserError(f"this model has {len(self.directions)} principal directions, there is no number {number}")
-        if self.directions[number].space != which:
-            raise UserError(f"the principal directions of this model are in {self.directions[number].space}: leave the space or the offsets out")
-        return self.directions[number]
-
     # ---- pictures
 
     @torch.no_grad()
     def _made(self, latents: Latents, wish: wishes.Drawn) -> np.ndarray:
-        """Pictures (n, h, w, c) uint8."""
-        game, latents = self.run.game, self._moved(latents, wish)
+        """Pictures (n, h, w, c) uint8, with the steps of the wish; noise is cut after all steps, so that it obeys."""
+        game, latents = self.run.game, self.origins.moved(latents, wish.offsets)
+        if latents.which == "z" and wish.truncation is not None:
+            latents = replace(latents, values=space.truncated_noise(latents.values, wish.truncation))
         with self._settled(wish.truncation if latents.which == "z" else None):
             if latents.noises is None:
                 made = space.items(game, latents.values, latents.y, latents.which)
@@ -241,17 +129,10 @@ class Exploration:
         run = self.run
         if not run.codec.space.pictures:
             return self._rows(wish)
-        if wish.seeds:
-            latents = self.latents(wish.seeds, wish)
-        else:
-            pictures(run)
-            if wish.n > wishes.PICTURES:
-                raise UserError(f"a sheet holds {wishes.PICTURES} pictures, not {wish.n}: download them")
-            label = list(wish.label) if isinstance(wish.label, tuple) else wish.label
-            y = run.conditions(wish.n, label, wish.where, wish.seed)
-            noise, which = run.game.noise(wish.n, wish.seed, wish.start), space.best_space(run.game)
-            with torch.no_grad():
-                latents = Latents(space.latents(run.game, noise, y, which), which, y)
+        pictures(run)
+        if not wish.seeds and wish.n > wishes.PICTURES:
+            raise UserError(f"a sheet holds {wishes.PICTURES} pictures, not {wish.n}: download them")
+        latents = self.origins.of(wish.seeds, wish) if wish.seeds else self.origins.drawn(wish)
         return sheet(self._made(latents, wish), wish.columns)
 
     def _rows(self, wish: wishes.Sample) -> dict[str, Any]:
@@ -280,22 +161,21 @@ class Exploration:
 
     def mix(self, wish: wishes.Mix) -> Picture:
         """An item with the styles of others at some layers."""
-        game = space.styled(self.run.game)
-        latents = self.latents([wish.seed, *wish.bands.values()], wish, "w")
-        values = latents.values[:1]
-        for i, name in enumerate(wish.bands, 1):
-            values = space.mixed(values, latents.values[i : i + 1], self._layers(name, game.layers))
-        return sheet(self._made(replace(latents[:1], values=values), wish))
+        item = wish.seed if isinstance(wish.seed, wishes.Item) else wishes.Item(seed=wish.seed)
+        mixed = item.model_copy(update={"bands": item.bands | wish.bands})
+        return sheet(self._made(self.origins.of([mixed], wish), wish))
 
-    @staticmethod
-    def _layers(name: str, layers: int) -> range:
-        named = space.bands(layers)
-        if name in named:
-            return named[name]
-        first, _, last = name.partition("-")
-        if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < layers):
-            raise UserError(f"layers are {', '.join(named)}, or numbers from 0 to {layers - 1} like 2 or 1-3, not {name!r}{nearest(name, named)}")
-        return range(int(first), int(last or first) + 1)
+    def mixtures(self, wish: wishes.Mixtures) -> Picture:
+        """The columns' items above, the rows' on the left, and each column's item with some styles of each row's."""
+        layers = self.origins.layers(wish.styles)
+        latents = self.origins.of([*wish.columns, *wish.rows], wish, "w")
+        columns, rows = range(len(wish.columns)), range(len(wish.columns), len(latents.values))
+        base = latents[[0, *columns, *(i for row in rows for i in (row, *columns))]]                    # the corner is painted over
+        given = latents.values[[0, *columns, *(row for row in rows for _ in (row, *columns))]]
+        given[1 : len(columns) + 1] = base.values[1 : len(columns) + 1]
+        made = self._made(replace(base, values=space.mixed(base.values, given, layers)), wish)
+        made[0] = 255
+        return sheet(made, len(columns) + 1)
 
     def frame(self, wish: wishes.Frame) -> Picture:
         """One picture of a way through items."""
@@ -317,7 +197,7 @@ class Exploration:
 
     def _frames(self, wish: wishes.Path, numbers: range) -> np.ndarray:
         """Pictures of these numbers on the way, as `latents.space.path` has it, labels fading into each other."""
-        keys = self.latents(wish.seeds, wish, wish.space)
+        keys = self.origins.of(wish.seeds, wish, wish.space)
         on = lambda those, way: torch.cat([between_keys(those, number, wish.frames, way) for number in numbers])
         y = None if keys.y is None or keys.which == "w" else on(self.run.codec.space.vector(keys.y), "line")
         noises = None if keys.noises is None else {name: on(maps, "sphere") for name, maps in keys.noises.items()}
@@ -326,8 +206,8 @@ class Exploration:
     def traverse(self, wish: wishes.Traverse) -> Picture:
         """A row for each number of the noise, or each principal direction, along which an item is changed."""
         along = wish.along == "directions"
-        base = self.latents([wish.seed], wish, self.directions[0].space if along else "z")
-        there = len(self.directions) if along else base.values[0].numel()
+        base = self.origins.of([wish.seed], wish, self.origins.directions[0].space if along else "z")
+        there = len(self.origins.directions) if along else base.values[0].numel()
         if wish.first + wish.rows > there:
             last, what = wish.first + wish.rows - 1, "directions" if along else "numbers of noise"
             raise UserError(f"this model has {there} {what}, from 0 on: there is no number {last}")
@@ -336,7 +216,7 @@ class Exploration:
         for row in range(wish.rows):
             its = values[row * wish.steps : (row + 1) * wish.steps]
             if along:
-                its += places.view(-1, *[1] * (its.ndim - 1)) * self.directions[wish.first + row].vector
+                its += places.view(-1, *[1] * (its.ndim - 1)) * self.origins.directions[wish.first + row].vector
             else:
                 its.view(wish.steps, -1)[:, wish.first + row] = places
         every = lambda its: its.expand(len(values), *its.shape[1:])
@@ -374,7 +254,7 @@ class Exploration:
         latents = Latents(game.encode(x)[0], "z", None)
         made = game.render(latents.values)
         given, made, distance = *self.run.codec.decode(torch.cat([x, made])), float((made - x).square().mean().sqrt())
-        return {"name": self._keep(Projected(latents, given, made, distance)), "distance": round(distance, 5)}
+        return {"name": self.origins.keep(Projected(latents, given, made, distance)), "distance": round(distance, 5)}
 
     def check_projection(self, wish: wishes.Project) -> None:
         pictures(self.run)
@@ -390,11 +270,11 @@ class Exploration:
         found = project(run.game, x, y, own_extractor(run).maps, space=which, steps=wish.steps, tick=tick)
         latents = Latents(found.latents, "z" if which == "z" else "w", y, found.noises or None)
         distance = round(found.distances[-1][0], 5)
-        return self._keep(Projected(latents, *run.codec.decode(torch.cat([x, found.items])), distance)), distance
+        return self.origins.keep(Projected(latents, *run.codec.decode(torch.cat([x, found.items])), distance)), distance
 
     def projection(self, wish: wishes.Projected) -> Picture:
         """What is made of a projected picture's latents, what was given, or both."""
-        kept = self.kept(wish.name)
+        kept = self.origins.kept(wish.name)
         return sheet(np.stack({"made": [kept.made], "given": [kept.given], "both": [kept.given, kept.made]}[wish.shown]), 2)
 
     def transform(self, wish: wishes.Transform, picture: Path, mask: Path | None, out: Path, between: Callable[[], None]) -> str:
@@ -441,46 +321,3 @@ def breathing(parts: Iterator[Any], between: Callable[[], None]) -> Iterator[Any
     for part in parts:
         between()
         yield part
-
-
-def sheet(items: np.ndarray, columns: int | None = None) -> Picture:
-    """One picture as it is, several as a grid."""
-    if len(items) > 1:
-        return rows_of(items, columns or math.ceil(math.sqrt(len(items))))
-    return items[0, ..., 0] if items.shape[3] == 1 else items[0]
-
-
-def png(picture: Picture) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=1)
-    return file.getvalue()
-
-
-def check(picture: Path, largest: int) -> None:
-    """UserError for a file that is no picture, or has more pixels than that: its head is read, and nothing is decoded."""
-    try:
-        with opened(str(picture)) as head:
-            width, height = head.size
-    except Unreadable as problem:
-        raise UserError(f"the picture cannot be used: {problem}") from None
-    if width * height > largest:
-        raise UserError(f"the picture has {width}x{height} pixels, and {largest / 1e6:.1f} megapixels are the most: make it smaller")
-
-
-def read(picture: Path) -> Image.Image:
-    """An uploaded picture, upright."""
-    check(picture, LARGEST)
-    try:
-        with opened(str(picture)) as found:
-            return standard(found)
-    except Unreadable as problem:
-        raise UserError(f"the picture cannot be used: {problem}") from None
-
-
-def zipped(folder: Path, out: Path) -> None:
-    try:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:                     # pictures are compressed already
-            for file in sorted(folder.rglob("*.png")):
-                archive.write(file, file.relative_to(folder).as_posix())
-    except OSError as error:
-        raise files.full_disk(error, out) from error

@@ -1,6 +1,6 @@
 """The doctor: detectors look at a run's events and say what is wrong and what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -109,15 +109,20 @@ def _told_apart(events: Events) -> bool:
     return bool(_measured(events, "psnr")) or bool(found and found[-1][1]["value"] > FOUND)
 
 
+def _since(seen: Sequence[tuple], wrong: Sequence[bool]) -> int:
+    """The round of the first measurement from which on every one was wrong."""
+    return next(row[0] for i, row in enumerate(seen) if all(wrong[i:]))
+
+
 @detector("checkerboard")
 def checkerboard(events: Events) -> Finding | None:
     """Pictures have a grid of a few pixels' period, which upsampling leaves and which no photograph has."""
     seen = [(r, m["value"], m["floor"]) for r, m in _measured(events, "checkerboard") if "floor" in m]
-    if len(seen) < 3 or min(value - floor for _, value, floor in seen[-2:]) < GRID:
+    gridded = [value - floor >= GRID for _, value, floor in seen]
+    if len(seen) < 3 or not all(gridded[-2:]):
         return None
-    since = next(r for i, (r, _, _) in enumerate(seen) if all(v - f >= GRID for _, v, f in seen[i:]))
     return Finding(
-        "checkerboard", "warning", since, {"checkerboard": seen[-1][1], "checkerboard of real items": seen[-1][2]},
+        "checkerboard", "warning", _since(seen, gridded), {"checkerboard": seen[-1][1], "checkerboard of real items": seen[-1][2]},
         "The pictures have a fine grid, of two or four pixels' period, that real ones do not have.",
         (
             "Train longer: young generators show it and most outgrow it.",
@@ -134,9 +139,8 @@ def colour_inversion(events: Events) -> Finding | None:
     inverted = [value < INVERTED <= floor for _, value, floor in seen]
     if len(seen) < 3 or not all(inverted[-2:]):
         return None
-    since = next(r for i, (r, _, _) in enumerate(seen) if all(inverted[i:]))
     return Finding(
-        "colour-inversion", "warning", since, {"correlation": seen[-1][1], "correlation of real pictures": seen[-1][2]},
+        "colour-inversion", "warning", _since(seen, inverted), {"correlation": seen[-1][1], "correlation of real pictures": seen[-1][2]},
         "Translations are dark where what was given is light: the networks agreed on negatives, which can be translated back as well as any.",
         (
             "Raise the weight identity (2 x at a time), which asks for pictures of the target to stay as they are.",
@@ -156,7 +160,7 @@ def mode_collapse(events: Events) -> Finding | None:
         # a young run that is still spreading or getting better is no collapse
         young = len(seen) < 3 or seen[-1][1] > 1.3 * seen[-3][1] or _improving(events)
         if not young and seen[-1][1] < share and not _blurred(events):
-            since = next(r for i, (r, _, _) in enumerate(seen) if all(s < share for _, s, _ in seen[i:]))
+            since = _since(seen, [s < share for _, s, _ in seen])
             return Finding(
                 "mode-collapse", "failing", since, {metric: seen[-1][2]["value"], f"{metric} of real items": seen[-1][2]["floor"]},
                 "The generator makes a few kinds of items and leaves the rest out.",

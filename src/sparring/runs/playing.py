@@ -37,6 +37,8 @@ TOLERANCE = 0.01
 """how far below the highest mean skill a later checkpoint may be and still become the best: a small measurement is not surer than that"""
 VERDICTS = 128
 """held-out and generated items that the discriminator is asked about at a tick"""
+BINS = 24
+"""of a histogram of its scores"""
 PER_LABEL = 10
 """items of each label in a preview"""
 PREVIEWED = 24
@@ -103,6 +105,7 @@ class Playing:
         self.improved = False
         self.events: list[dict[str, Any]] = []
         self.codes: set[str] = set()
+        self.scores: dict[str, list[float]] = {}
         self.signal, self.looping = 0, False
         self.tick, self.judge_every, self.preview_every = periods(self.configuration.watching, self.configuration.rounds)
         self.judge = None
@@ -243,6 +246,8 @@ class Playing:
         }  # fmt: skip
         with watching(self.game):
             event["watch"] |= finite(self.verdicts())
+            if self.scores:
+                event["scores"] = self.scores
             if self.judge is not None and (record.round % self.judge_every == 0 or at_end):
                 measured = self.judgement()["metrics"]
                 event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
@@ -262,7 +267,7 @@ class Playing:
         return judged(self.judge, self.data, self.game, self.data.held_out, self.configuration.watching.items, seed=1)
 
     def verdicts(self) -> dict[str, float]:
-        """The discriminator's accuracy on held-out and on generated items; remembers its calibration."""
+        """The discriminator's accuracy on held-out and on generated items; remembers its calibration and how its scores are spread."""
         if not (isinstance(self.game, Scores) and makes(self.game)):
             return {}
         part = self.data.held_out or "train"
@@ -271,6 +276,7 @@ class Playing:
         made = fakes(self.data, self.game, part, len(real["x"]), seed=2)
         real_score, fake_score = (score_items(self.game, self.data.codec, batch) for batch in (real, made))
         self.notes["calibration"] = asdict(calibrate(real_score, fake_score, part))
+        self.scores = spread(real_score, fake_score)
         return accuracy(real_score, fake_score)
 
     def preview(self, round: int) -> None:
@@ -398,6 +404,16 @@ def score_items(game: Game, codec, batch: dict[str, torch.Tensor]) -> torch.Tens
         part = codec.expand({name: column[first : first + 256].to(device) for name, column in batch.items()})
         scores.append(game.score(part["x"], part.get("y")).float().cpu())
     return torch.cat(scores)
+
+
+def spread(real: torch.Tensor, fake: torch.Tensor) -> dict[str, list[float]]:
+    """{range: [least, greatest], real: counts, fake: counts} of logits in BINS equal parts; {} where none is finite."""
+    real, fake = (s[s.isfinite()].double() for s in (real, fake))
+    low, high = (float(f(torch.cat([real, fake]))) for f in (torch.min, torch.max)) if len(real) + len(fake) else (0.0, 0.0)
+    if not low < high:
+        return {}
+    count = lambda s: torch.histc(s, BINS, low, high).long().tolist()
+    return {"range": [round(low, 4), round(high, 4)], "real": count(real), "fake": count(fake)}
 
 
 def environment() -> dict[str, Any]:

@@ -76,6 +76,10 @@ def plan(material: Material) -> list[tuple[str, str, Section]]:
         chosen += ADVERSARIAL
     if material.facts["kind"] == "images":
         chosen += PICTURES
+    if material.facts["kind"] == "tables":
+        from sparring.runs import report_tables
+
+        chosen += [("worst", "Worst columns and pairs", report_tables.worst_parts)]
     return [*chosen, *AFTER]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from sparring.base import files
 from sparring.base.seeding import generator
 from sparring.metrics.catalogue import METRICS, Metric
+from sparring.metrics.table_catalogue import METRICS as TABLES
 from sparring.recipes.recipe import RECIPES, Recipe
 from sparring.runs.judging import tells
 from sparring.runs.run import Run
@@ -125,4 +126,4 @@ class Material:
 
 def catalogue(names: Sequence[str]) -> list[tuple[str, Metric | None]]:
     """Metrics by name; None for one that another version measured."""
-    return [(name, METRICS.get(name)) for name in names]
+    return [(name, METRICS.get(name) or TABLES.get(name)) for name in names]

@@ -1,20 +1,32 @@
 """The sections of a report that show rows of a table."""
 
 import tempfile
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
 from PIL import Image
 
+from sparring.base.errors import UserError
+from sparring.base.seeding import generator
+from sparring.metrics.table_rows import is_number
+from sparring.metrics.tables import worst
+from sparring.modalities.table_columns import Column
 from sparring.modalities.table_types import as_text
 from sparring.runs.figures import image
 from sparring.runs.report_material import SEED, Material
 from sparring.runs.report_words import percent
+from sparring.runs.table_figures import column_figure, pair_figure
 
-ROWS, COUNTED, RESTORED = 8, 2500, 500
-"""rows shown; rows that bars are of; rows that are reconstructed"""
+ROWS, COUNTED, RESTORED, DRAWN = 8, 2500, 500, 5000
+"""rows shown; rows that bars are of; rows that are reconstructed; rows that the worst columns are drawn of"""
+COLUMNS, PAIRS = 6, 4
+"""columns and pairs that are drawn"""
 
 
 def samples(material: Material) -> str:
@@ -51,3 +63,55 @@ def kept_share(a: pa.ChunkedArray, b: pa.ChunkedArray) -> float:
     """The share of equal cells; two missing ones are equal."""
     equal = pc.or_kleene(pc.equal(a, b).fill_null(False), pc.and_(a.is_null(), b.is_null()))
     return pc.mean(equal.cast(pa.float64())).as_py()
+
+
+# ---- the worst columns and pairs
+
+
+def worst_parts(material: Material) -> str:
+    """The columns of the lowest `shapes` and the pairs of the lowest `pairs`, drawn."""
+    found = worst((material.measured or {}).get("metrics", {}), 10**9)
+    shapes = sorted((row for row in found["columns"] if "shape" in row), key=lambda row: row["shape"])
+    if not shapes:
+        raise UserError(f"shapes were not measured on held-out rows, `sparring measure {material.run.path}` does that")
+    columns = {column.name: column for column in material.run.codec.columns}
+    real, made = training_rows(material), material.run.items(DRAWN, seed=SEED)
+    of = lambda row: column_figure(columns[row["column"]], real, made, said_of_column(row, columns[row["column"]]))
+    alone = "".join(of(row) for row in shapes[:COLUMNS])
+    both = lambda row: tuple(columns[name] for name in row["columns"])
+    couples = "".join(pair_figure(both(row), real, made, said_of_pair(row, both(row))) for row in found["pairs"][:PAIRS])
+    words = (
+        "<p>What generated rows get wrong most. The scores are those of the measures <b>shapes</b> and <b>pairs</b>, where 1 is equal, beside what "
+        f"held-out rows get. Drawn are {len(real):,} of the training rows, which the scores compare with, and {len(made):,} generated ones.</p>"
+    )
+    beside = (
+        '<h3>Pairs of columns</h3><p class="about">The stronger a colour, the more rows are there, on one scale for both sides of a pair.</p>'
+        f'<div class="couplings">{couples}</div>'
+    )
+    return f'{words}<h3>Columns</h3><div class="charts">{alone}</div>{beside if couples else ""}'
+
+
+def training_rows(material: Material) -> pa.Table:
+    """Some of the training part, as they are in the data."""
+    data = material.run.data
+    rows = data.rows["train"]
+    drawn = torch.randperm(len(rows), generator=generator("report", "drawn"))[:DRAWN].numpy()
+    return data.source.take(np.sort(rows[drawn]))
+
+
+def said_of_column(row: dict[str, Any], column: Column) -> str:
+    """A score in words: what a Kolmogorov-Smirnov and a total variation distance are of all rows."""
+    what = "lie on the wrong side of some value" if is_number(column) else "are in categories that are too frequent"
+    return f"{_beside(row['shape'], row['shape_floor'])}: {percent(1 - row['shape'])} of rows {what}."
+
+
+def said_of_pair(row: dict[str, Any], columns: Sequence[Column]) -> str:
+    """A score in words: what half a difference of correlations, and a total variation distance of all rows, are."""
+    numbers = all(is_number(column) for column in columns)
+    off = 1 - row["value"]
+    what = f"the correlations differ by {2 * off:.2f}" if numbers else f"{percent(off)} of rows are combinations that are too frequent"
+    return f"{_beside(row['value'], row['floor'])}: {what}."
+
+
+def _beside(value: float, floor: float | None) -> str:
+    return f"Score {value:.3f}" + ("" if floor is None else f", held-out rows {floor:.3f}")

@@ -14,9 +14,34 @@ FRAMES = 240
 """between two items of a path, at most"""
 
 Number = Annotated[int, Field(ge=0, lt=2**53)]
-Seed = Number | Annotated[str, Field(pattern="^p[0-9a-f]{12}$")]
-"""what an item is made from: the number of a seed, or the name of a picture that was projected or encoded"""
+Kept = Annotated[str, Field(pattern="^p[0-9a-f]{12}$")]
+"""the name of a picture that was projected or encoded"""
 Name = Annotated[str, Field(max_length=200)]
+Where = Annotated[tuple[Name, ...], Field(max_length=64)]
+Offsets = Annotated[tuple[Annotated[float, Field(ge=-20, le=20)], ...], Field(max_length=DIRECTIONS)]
+
+
+class Origin(Settings):
+    """An item that is steered by itself."""
+
+    seed: Number | Kept = 0
+    label: Name | None = None
+    """without, that of the wish"""
+    where: Where = ()
+    """without, that of the wish"""
+    offsets: Offsets = ()
+    """beside those of the wish"""
+
+
+class Item(Origin):
+    """An item with styles of others."""
+
+    bands: dict[Name, Number | Kept | Origin] = Field({}, max_length=64)
+    """what gives the styles of some layers: `coarse`, `middle`, `fine`, or numbers of layers like 4 and 4-7"""
+
+
+Seed = Number | Kept | Item
+"""what an item is made from: the number of a seed, the name of a picture that was projected or encoded, or one of these, steered and mixed"""
 
 
 class Wish(Settings):
@@ -30,7 +55,7 @@ class Told(Wish):
 
     label: Name | None = None
     """of all items; tags with commas between"""
-    where: tuple[Name, ...] = Field((), max_length=64)
+    where: Where = ()
     """NAME=VALUE of attributes; of tables, conditions that every row obeys"""
     truncation: float | None = Field(None, ge=0, le=100)
     """psi of styles (0.7), or the largest number of the noise (1.5)"""
@@ -41,7 +66,7 @@ class Drawn(Told):
 
     label: Name | tuple[Name, ...] | None = None
     """of all items, or of each; tags with commas between"""
-    offsets: tuple[Annotated[float, Field(ge=-20, le=20)], ...] = Field((), max_length=DIRECTIONS)
+    offsets: Offsets = ()
     """steps along the principal directions, the first first, in deviations"""
 
 
@@ -64,8 +89,17 @@ class Mix(Drawn):
     """An item with styles of others."""
 
     seed: Seed = 0
-    bands: dict[Name, Seed] = Field(min_length=1, max_length=64)
-    """what gives the styles of some layers: `coarse`, `middle`, `fine`, or numbers of layers like 4 and 4-7"""
+    bands: dict[Name, Number | Kept | Origin] = Field(min_length=1, max_length=64)
+    """as items have them"""
+
+
+class Mixtures(Drawn):
+    """Items with styles of others, as a table: the columns' with some of the rows'."""
+
+    columns: tuple[Seed, ...] = Field(min_length=1, max_length=8)
+    rows: tuple[Seed, ...] = Field(min_length=1, max_length=8)
+    styles: Name = "coarse"
+    """of the rows: a band, or numbers of layers"""
 
 
 class Path(Drawn):

@@ -206,7 +206,8 @@ def said(error: RequestValidationError) -> str:
     """The first problem in one line."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}, got {first.get('input')!r}"[:300]
+    line = f"{where}: {first['msg'].removeprefix('Value error, ')}, got {first.get('input')!r}"[:300]
+    return line.encode(errors="backslashreplace").decode()              # a name may hold half of a character
 
 
 @contextlib.asynccontextmanager
@@ -278,6 +279,11 @@ def routes(roots: Roots, explorer: Explorer) -> APIRouter:
     async def mix(run: str, wish: wishes.Mix) -> Any:
         """An item that has the styles of others at some layers."""
         return await explorer.ask("mix", roots.run(run), wish)
+
+    @api.post("/mixtures", **PICTURE)
+    async def mixtures(run: str, wish: wishes.Mixtures) -> Any:
+        """Items with some styles of others, as a table."""
+        return await explorer.ask("mixtures", roots.run(run), wish)
 
     @api.post("/path", **PICTURE)
     async def path(run: str, wish: wishes.Frame) -> Any:

@@ -75,9 +75,9 @@ class Cancelled(Exception):
 class Worker:
     def __init__(self, out: Out, inbox: Inbox):
         from sparring import service
-        from sparring.runs import exploring, wishes
+        from sparring.runs import exploring_files, wishes
 
-        self.service, self.exploring, self.wishes = service, exploring, wishes
+        self.service, self.files, self.wishes = service, exploring_files, wishes
         self.out, self.inbox = out, inbox
         self.loaded: OrderedDict[tuple[Path, str], tuple[tuple, Any]] = OrderedDict()
         self.projected: dict[Path, dict] = {}
@@ -125,7 +125,7 @@ class Worker:
             self.out.say(id=message["id"], answer=found)
             return
         head = json.dumps({"id": message["id"], "type": "image/png"}).encode()
-        self.out.write(b"B", struct.pack("<I", len(head)) + head + self.exploring.png(found))
+        self.out.write(b"B", struct.pack("<I", len(head)) + head + self.files.png(found))
 
     def do_about(self, message: Message) -> None:
         _, run = self.wish(message, "Wish")
@@ -138,6 +138,10 @@ class Worker:
     def do_mix(self, message: Message) -> None:
         wish, run = self.wish(message, "Mix")
         self.answer(message, run.mix(wish))
+
+    def do_mixtures(self, message: Message) -> None:
+        wish, run = self.wish(message, "Mixtures")
+        self.answer(message, run.mixtures(wish))
 
     def do_frame(self, message: Message) -> None:
         wish, run = self.wish(message, "Frame")

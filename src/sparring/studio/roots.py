@@ -9,6 +9,8 @@ from sparring.modalities.builtins import BUILTINS
 
 SHOWN = 2000
 """entries of a folder that are listed"""
+LONGEST = 60
+"""letters of a run's name, whose four bytes each file systems take"""
 
 
 class Roots:
@@ -20,7 +22,7 @@ class Roots:
     def run(self, name: str) -> Path:
         """The folder of a run, by its name."""
         path = self._inside(self.runs / name, (self.runs,), name)
-        if path.parent != self.runs or not (path / "recipe.json").is_file():
+        if path.parent != self.runs or not os.path.isfile(path / "recipe.json"):                      # a Path would fail at a name that is too long
             raise UserError(f"there is no run {name!r} in {self.runs}")
         return path
 
@@ -34,8 +36,8 @@ class Roots:
 
     def new(self, name: str) -> Path:
         """Where a new run of this name goes."""
-        if not name or name.startswith(".") or Path(name).name != name or "\\" in name:
-            raise UserError(f"{name!r} is no name for a run: letters, digits, - and _")
+        if not name.isprintable() or not name or name.startswith(".") or Path(name).name != name or "\\" in name or len(name) > LONGEST:
+            raise UserError(f"{name[:LONGEST]!r} is no name for a run: letters, digits, - and _, {LONGEST} at most")
         return self.runs / name
 
     def source(self, text: str) -> str:

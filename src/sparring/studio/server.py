@@ -42,7 +42,8 @@ def create(
         yield
         await asyncio.gather(trainings.end(), exploring.end(), *(worker.end() for worker in workers))
 
-    app = FastAPI(title="Sparring studio", version=__version__, lifespan=living)
+    # /openapi.json describes it; the pages that FastAPI would make of that load scripts from elsewhere, which the policy forbids
+    app = FastAPI(title="Sparring studio", version=__version__, lifespan=living, docs_url=None, redoc_url=None)
 
     @app.middleware("http")
     async def careful(request, call_next):

@@ -18,11 +18,20 @@ ENDS = 60.0
 """seconds in which it saves a checkpoint when it is asked to stop"""
 
 
+async def _begun(*arguments: str, stdout: int, start_new_session: bool = False) -> asyncio.subprocess.Process:
+    """A command of Sparring; its standard error can be read."""
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sparring", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=asyncio.subprocess.PIPE,
+            start_new_session=start_new_session,
+        )  # fmt: skip
+    except (ValueError, OSError) as error:                              # a zero byte, half of a character, too long
+        raise UserError(f"no command line can hold this ({error})".encode(errors="backslashreplace").decode()) from None
+
+
 async def asked(*arguments: str) -> dict[str, Any]:
     """What a command answers with --json, in a process of its own: it may need torch, and the server shall not. UserError with its words."""
-    pipe = asyncio.subprocess.PIPE
-    command = [sys.executable, "-m", "sparring", *arguments, "--json"]
-    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    process = await _begun(*arguments, "--json", stdout=asyncio.subprocess.PIPE)
     out, said = await process.communicate()
     if process.returncode:
         raise UserError((said.decode(errors="replace").strip().splitlines() or ["it failed"])[-1].removeprefix("error: "))
@@ -46,13 +55,14 @@ class Trainings:
     async def resume(self, path: Path, rounds: int | None) -> None:
         await self._run(path, ["resume", str(path), "--quiet", *([] if rounds is None else ["--rounds", str(rounds)])])
 
+    def busy(self, name: str) -> bool:
+        """Whether a process of ours works on it."""
+        return name in self.processes and self.processes[name].returncode is None
+
     async def _run(self, path: Path, arguments: list[str]) -> None:
-        if path.name in self.processes and self.processes[path.name].returncode is None:
+        if self.busy(path.name):
             raise UserError(f"the run {path.name} is being played already")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sparring", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        process = await _begun(*arguments, stdout=asyncio.subprocess.DEVNULL, start_new_session=True)
         self.processes[path.name], self.said[path.name] = process, []
         task = asyncio.create_task(self._listen(path.name, process))
         self._listening.add(task)

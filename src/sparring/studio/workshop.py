@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sparring import service
 from sparring.base.errors import UserError
+from sparring.recipes.recipe import find
+from sparring.studio.explorer import Careful, Wrong
 from sparring.studio.roots import Roots
 from sparring.studio.trainings import Trainings, asked
 
@@ -27,15 +29,15 @@ class NewRun(Body):
     """a path inside the allowed folders, A::B, or a built-in"""
     name: str | None = None
     """of the run's folder; without, recipe-data-number"""
-    rounds: int | None = Field(None, ge=1)
-    minutes: float | None = Field(None, gt=0)
-    seed: int = Field(0, ge=0)
+    rounds: int | None = Field(None, ge=1, lt=2**53)
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
+    seed: int = Field(0, ge=0, lt=2**53)
     settings: dict[str, str | int | float | bool] = {}
     """by path, as flags have them"""
 
 
 class Again(Body):
-    rounds: int | None = Field(None, ge=1)
+    rounds: int | None = Field(None, ge=1, lt=2**53)
     """a new total"""
 
 
@@ -46,30 +48,43 @@ class Events(BaseModel):
     next: int
     """where the next piece begins; less than what was asked for when the log began anew"""
     state: str
+    previews: list[str] = []
+    """that were made at the rounds of these events"""
+    busy: bool = False
+    """whether a process that the studio started still works on it: after the last round it measures and writes the report"""
     said: list[str] = []
-    """the last lines of the process that plays it, if the studio started it"""
+    """the last lines of this process, once it is no longer playing"""
 
 
 def routes(roots: Roots, trainings: Trainings) -> APIRouter:
     """Wrong input is a UserError, which the server answers with 400 and one line."""
-    api = APIRouter(prefix="/api", tags=["workshop"])
+    wrong = {"4XX": {"model": Wrong, "description": "what is wrong"}}
+    api = APIRouter(prefix="/api", tags=["workshop"], route_class=Careful, responses=wrong)
 
     # ---- what there is
 
     @api.get("/recipes")
     def recipes() -> list[dict[str, Any]]:
-        """Name, task, what data it takes, one line, papers."""
+        """Name, task, what data it takes and whether they need labels, one line, papers."""
         return service.catalogue("recipes")
 
     @api.get("/recipes/{name}")
-    def recipe(name: str) -> dict[str, Any]:
-        """Every setting of a recipe as rows of a form: path, type, value, help, and the rule of what is derived."""
-        return service.show(name)
+    async def recipe(name: str, data: str | None = None) -> dict[str, Any]:
+        """Every setting of a recipe as rows of a form: path, type, value, help, and the rule of what is derived. With data, as the recipe sets
+        them for these (a second or two), or why it does not take them."""
+        if data is None:
+            return service.show(name)
+        return await asked("show", find(name).name, "--data", roots.source(data))
 
     @api.get("/data")
     def data() -> list[dict[str, Any]]:
         """Built-in data."""
         return service.catalogue("data")
+
+    @api.get("/metrics")
+    def metrics() -> list[dict[str, Any]]:
+        """Name, which way is better, what it says, and where it is from."""
+        return service.catalogue("metrics")
 
     @api.get("/browse")
     def browse(path: str | None = None) -> dict[str, Any]:
@@ -84,9 +99,9 @@ def routes(roots: Roots, trainings: Trainings) -> APIRouter:
     # ---- runs
 
     @api.get("/runs")
-    def runs() -> list[dict[str, Any]]:
-        """All runs at a glance, the latest first."""
-        return service.runs(roots.runs)
+    def runs(name: Annotated[list[str], Query(max_length=200)] = []) -> list[dict[str, Any]]:  # noqa: B006 - it is only read
+        """All runs at a glance, or those of these names, the latest first."""
+        return service.runs(roots.runs, name)
 
     @api.post("/runs", status_code=201)
     async def start(new: NewRun) -> dict[str, Any]:
@@ -104,8 +119,12 @@ def routes(roots: Roots, trainings: Trainings) -> APIRouter:
     @api.get("/runs/{name}/events")
     def events(name: str, after: Annotated[int, Query(ge=0)] = 0) -> Events:
         """The log from a byte on: what a page that watches asks for again and again."""
-        found, end, state = service.log(roots.run(name), after)
-        return Events(events=found, next=end, state=state, said=trainings.said.get(name, []))
+        path = roots.run(name)
+        found, end, state = service.log(path, after)
+        rounds = {event.get("round") for event in found}
+        made = [file for file in service.previews(path) if int(file.partition(".")[0]) in rounds] if found else []
+        said = [] if state == "running" else trainings.said.get(name, [])
+        return Events(events=found, next=end, state=state, previews=made, busy=trainings.busy(name), said=said)
 
     @api.post("/runs/{name}/stop")
     async def stop(name: str) -> dict[str, Any]:
