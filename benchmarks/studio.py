@@ -1,13 +1,14 @@
 """The studio in a browser: how soon it is there and how large, how smoothly the playground plays, how quickly many runs are listed, and what it
 costs a training to be watched.
 
-    python -m benchmarks.studio [--parts first playground runs watching] [--seconds 20] [--repeats 4] [--out benchmarks/results/studio.json]
+    python -m benchmarks.studio [--parts first playground slider runs watching] [--seconds 20] [--repeats 4] [--out benchmarks/results/studio.json]
 
 first       seconds from `sparring studio` to its first answer, and from there until the page has painted; bytes that it loads, both pages
 playground  frames drawn and rounds played a second of the default game at full speed, as the page counts them, medians over --seconds
+slider      milliseconds from a slider's move to the picture that it asks for, stylegan2 at 64 px, 30 moves
 runs        500 runs in the folder (copies of one with a preview): seconds of the answer, and until the page shows all rows
 watching    rounds a second of a training with a page open on it and without, taking turns, as a share
-All in headless Chromium, which draws without a graphics card and shares the machine's cores.
+Parts of earlier calls are kept. All in headless Chromium, which draws without a graphics card and shares the machine's cores.
 """
 
 import argparse
@@ -96,6 +97,37 @@ def playground(browser: Browser, options: argparse.Namespace, folder: Path) -> d
     return {"frames a second": frames, "rounds a second": rounds, "least": least, "bars": {"frames": 15, "rounds": 60}}
 
 
+MOVES = """async () => {
+  const slider = document.querySelector('input[aria-label="direction 1"]'), picture = document.querySelector('[data-testid=picture]')
+  const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set, found = []
+  for (let i = 0; i < 35; i++) {
+    const drawn = new Promise((done) => {
+      const watch = new MutationObserver(() => { watch.disconnect(); requestAnimationFrame(() => done(performance.now())) })
+      watch.observe(picture, { attributes: true, attributeFilter: ['src'] })
+    })
+    const start = performance.now()
+    set.call(slider, String(-2 + 0.1 * i))
+    slider.dispatchEvent(new Event('input', { bubbles: true }))
+    found.push(await drawn - start)
+    await new Promise((done) => setTimeout(done, 60))
+  }
+  return found.slice(5)
+}"""
+
+
+def slider(browser: Browser, options: argparse.Namespace, folder: Path) -> dict:
+    settings = TRAINING | {"resolution": 64, "batch": 8}
+    sparring.train("stylegan2", "digits", run=folder / "explored" / "style", rounds=4, settings=settings)
+    with studio(folder / "explored") as address:
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.goto(f"{address}runs/#/run/style/explore")
+        page.get_by_test_id("picture").wait_for()
+        page.wait_for_timeout(4000)
+        found = page.evaluate(MOVES)
+        page.context.close()
+    return {"milliseconds": round(statistics.median(found)), "nine of ten below": round(statistics.quantiles(found, n=10)[-1]), "bar": 150}
+
+
 def runs(browser: Browser, options: argparse.Namespace, folder: Path) -> dict:
     many = folder / "many"
     made = sparring.train("dcgan", "digits", run=folder / "one", rounds=4, settings=TRAINING)
@@ -108,7 +140,7 @@ def runs(browser: Browser, options: argparse.Namespace, folder: Path) -> dict:
         for _ in range(options.repeats):
             start = time.perf_counter()
             page.goto(f"{address}runs/#/")
-            page.wait_for_function(f"document.querySelectorAll('a[href*=\"/run/dcgan-digits-\"]').length >= {MANY}")
+            page.locator("a[href*='/run/dcgan-digits-']").nth(MANY - 1).wait_for(state="attached")
             shown.append(time.perf_counter() - start)
             page.goto("about:blank")
         page.context.close()
@@ -145,7 +177,7 @@ def watching(browser: Browser, options: argparse.Namespace, folder: Path) -> dic
 
 
 def main() -> None:
-    parts = {"first": first, "playground": playground, "runs": runs, "watching": watching}
+    parts = {"first": first, "playground": playground, "slider": slider, "runs": runs, "watching": watching}
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--parts", nargs="+", default=list(parts), choices=list(parts))
     parser.add_argument("--seconds", type=float, default=20)
@@ -153,7 +185,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--out", default="benchmarks/results/studio.json")
     options = parser.parse_args()
-    result = {}
+    out = Path(options.out)
+    result = json.loads(out.read_text())["result"] if out.exists() else {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=["--no-sandbox"])
         for part in options.parts:
