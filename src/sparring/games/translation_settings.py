@@ -27,7 +27,7 @@ class Pix2Pix(GameSettings):
     features: float = Field(0.0, ge=0)
     """weight of the mean absolute error of what the discriminator's layers make of pictures"""
     perceptual: float = Field(0.0, ge=0)
-    """weight of the distance through a frozen ImageNet network (extra `judge`)"""
+    """weight of the distance through a frozen ImageNet network (extra `judge`); the recipe takes 1 where that is installed"""
     penalty: Penalty = Penalty()
     ema: EMA = EMA()
     generator: Translator = UNetTranslator()
