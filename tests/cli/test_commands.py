@@ -176,6 +176,8 @@ def test_sample_makes_a_folder(call, digits_run, tmp_path):
     assert call("sample", digits_run, "-n", "20", "--out", "made").last == "made"
     assert sorted(folder.name for folder in (tmp_path / "made").iterdir()) == list("0123456789"), "labels take turns"
     assert len(list((tmp_path / "made").rglob("*.png"))) == 20
+    call("sample", digits_run, "--seeds", "3-5", "--out", "some")
+    assert sorted(f.parent.name for f in (tmp_path / "some").rglob("*.png")) == list("345"), "a seed begins with its own"
     call("sample", digits_run, "-n", "3", "--label", "7", "--out", "sevens")
     assert [f.parent.name for f in (tmp_path / "sevens").rglob("*.png")] == ["7"] * 3
 

@@ -47,10 +47,12 @@ def sample(options):
     if options.seeds:
         if run.codec.unique:
             raise UserError("--seeds could repeat rows that are to be unique in this run: ask for several rows of one --seed")
-        items = run.codec.joined([run.items(1, seed=seed, **asked) for seed in _range(options.seeds, "--seeds")])
+        seeds = _range(options.seeds, "--seeds")
+        items = run.codec.joined([run.items(1, seed=seed, **asked) for seed in seeds])
+        labels = run.label_numbers(len(items), options.label, seeds[0])
     else:
         items = run.items(options.n, seed=options.seed, **asked)
-    labels = None if options.seeds and options.label is None else run.label_numbers(len(items), options.label, options.seed)
+        labels = run.label_numbers(len(items), options.label, options.seed)
     if options.grid:
         if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
             raise UserError(f"--grid makes one picture: end the name {out} in .png")

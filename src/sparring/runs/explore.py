@@ -80,7 +80,7 @@ def interpolate(
     if len(seeds) < 2:
         raise UserError("an interpolation goes through two seeds or more: --seeds 0-3")
     which = which or space.best_space(run.game)
-    y = run.conditions(len(seeds), label, seed=0)
+    y = run.conditions(len(seeds), label, seed=seeds[0])
     noise = torch.cat([run.game.noise(1, seed) for seed in seeds])
     keys = noise if which == "z" else space.latents(run.game, noise, y, "w")
     steps = space.path(keys, frames, way)

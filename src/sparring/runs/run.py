@@ -100,7 +100,8 @@ class Run:
     # ---- samples
 
     def label_numbers(self, n: int, label: str | int | list | np.ndarray | None, seed: int) -> np.ndarray | None:
-        """The class number of each of n samples: one label for all, one each, or drawn evenly; None for games that are not told."""
+        """The class number of each of n samples: one label for all, one each, or in turns, of which a seed begins with its own, so that single
+        items of several seeds are of several classes; None for games that are not told."""
         names = self.codec.space.labels
         if self.game.conditional and not names:
             return None                                                    # told attributes: there is no label to sort by
@@ -109,7 +110,7 @@ class Run:
                 raise UserError(f"{self.path} was not told labels: leave the label out" + (f" (its data have {', '.join(names)})" if names else ""))
             return None
         if label is None:
-            return np.arange(n) % len(names)
+            return (seed + np.arange(n)) % len(names)
         given = [label] * n if isinstance(label, (str, int)) else list(label)
         if len(given) != n:
             raise UserError(f"there are {len(given)} labels for {n} samples")
