@@ -285,3 +285,10 @@ def test_a_preview_is_a_picture(made, tmp_path):
     codec.preview(opened.table.slice(0, 500), tmp_path / "a.png", real=opened.table.slice(500, 500))
     codec.preview(opened.table.slice(0, 500), tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG" != (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(("rows", "bins"), [(200, 8), (800, 20), (4000, 64)])
+def test_few_rows_have_few_bins(rows, bins):
+    codec = fit(from_frame(pa.table({"x": DRAW.normal(size=rows)}), "some"), Tables())
+    assert codec.encoding.bins == codec.codings[0].bins == bins
+    assert fit(from_frame(pa.table({"x": DRAW.normal(size=rows)}), "some"), Tables(bins=5)).codings[0].bins == 5

@@ -133,7 +133,7 @@ with warnings.catch_warnings():                                  # pydantic has 
         numbers: Literal["quantiles", "mixtures"] = "quantiles"
         """what numbers and dates with many values are cut into: bins of equal counts with places by rank, or modes of a Gaussian mixture with places
         by distance (as published with ctgan and tvae)"""
-        bins: int = Field(64, ge=2, le=4096)
+        bins: Annotated[Annotated[int, Field(ge=2, le=4096)] | Auto, Rule("one for every 40 rows, from 8 to 64")] = "auto"
         """of quantiles: bins of equal counts"""
         modes: int = Field(10, ge=1, le=100)
         """of mixtures: most modes of a column"""

@@ -33,8 +33,9 @@ PATIENCE = 5
 """moves in a row that are not finite before the run goes back to a checkpoint"""
 ATTEMPTS = 4
 """roll-backs before the run gives up"""
-TOLERANCE = 0.01
-"""how far below the highest mean skill a later checkpoint may be and still become the best: a small measurement is not surer than that"""
+TOLERANCE, SURE = 0.01, 500
+"""how far below the highest mean skill a later checkpoint may be and still become the best, by so many held-out items or more: fewer are not as
+sure, by the root of their number"""
 VERDICTS = 128
 """held-out and generated items that the discriminator is asked about at a tick"""
 BINS = 24
@@ -256,7 +257,8 @@ class Playing:
                     better = self.notes["skill"] is None or event["skill"] > self.notes["skill"]
                     self.notes["stale"] = 0 if better or not self.settled() else self.notes["stale"] + 1
                     highest = max(event["skill"], self.notes["skill"] or 0.0)
-                    self.notes["skill"], self.improved = highest, event["skill"] >= highest - TOLERANCE
+                    slack = TOLERANCE * max(1.0, SURE / min(self.configuration.watching.items, self.data.count(self.data.held_out))) ** 0.5
+                    self.notes["skill"], self.improved = highest, event["skill"] >= highest - slack
             if self.preview_every and (record.round % self.preview_every == 0 or at_end):
                 self.preview(record.round)
         event["health"] = [finding.code for finding in health.examine([*self.events, event])] if event["metrics"] or at_end else []
