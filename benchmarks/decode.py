@@ -6,9 +6,10 @@ soon the first round begins the second time.
 `inspect` decodes every picture whole, hashes its pixels and writes them at the size of the games; the first `train` does the same where no
 `inspect` came before: each has an empty cache of its own. Pillow alone: the same processes, open and load, nothing kept; they are running
 already when it begins, so the passes of `inspect` and of the first `train` are timed from their first result to their last, and the whole command
-beside it. Of three times, each with an empty cache, the middle one counts: memory that a machine has not used before is slow to come by. The second
-start is timed inside the process that trains, from before `import sparring` to the first round, and beside the time that `import torch`
-takes in another, and that with the first step of an optimizer, which imports as much again.
+beside it. The three take turns, five times, each time with an empty cache, and the middle ratio counts: a machine's speed changes by a quarter
+from one minute to the next, and memory that it has not used before is slow to come by. The second start is timed inside the process that trains,
+from before `import sparring` to the first round, and beside the time that `import torch` takes in another, and that with the first step of an
+optimizer of torch's own, which imports the compiler too.
 """
 
 import argparse
@@ -20,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -113,7 +113,6 @@ def main() -> None:
         paths = sorted(str(p) for p in Path(root, "data").rglob("*.jpg"))
         chunks = [paths[i : i + 64] for i in range(0, len(paths), 64)]
         list(pool.map(load, chunks))                                        # the files are in the system's cache for everyone
-        pillow = statistics.median(seconds(lambda: list(pool.map(load, chunks))) for _ in range(3))
         environment = os.environ | {"SPARRING_CACHE": f"{root}/cache", "OMP_NUM_THREADS": "1"}
         sparring = [sys.executable, "-m", "sparring"]
         inspect = lambda: subprocess.run([*sparring, "inspect", f"{root}/data"], env=environment, stdout=subprocess.DEVNULL, check=True)
@@ -122,28 +121,27 @@ def main() -> None:
         inspect_code = lambda: INSPECT.replace("DATA", repr(f"{root}/data"))
         train_code = lambda: TRAIN.replace("DATA", repr(f"{root}/data")).replace("RUN", repr(f"{root}/run{next(number)}"))
 
-        def passing(code: Callable[[], str]) -> float:
-            """Pictures a second from the first result to the last, with an empty cache: the middle of three."""
-            speeds = []
-            for _ in range(3):
-                shutil.rmtree(f"{root}/cache")
-                speeds.append(told(PASS + code(), environment, "PASSED"))
-            return statistics.median(speeds)
+        def passing(code: str) -> float:
+            """Pictures a second from the first result to the last, with an empty cache."""
+            shutil.rmtree(f"{root}/cache")
+            return told(PASS + code, environment, "PASSED")
 
-        inspecting, training = passing(inspect_code), passing(train_code)
+        alone = lambda: len(paths) / seconds(lambda: list(pool.map(load, chunks)))
+        rates = [(alone(), passing(inspect_code()), passing(train_code())) for _ in range(5)]
+        pillow, inspecting, training = (statistics.median(column) for column in zip(*rates))
+        shares = [[round(row[i] / row[0], 3) for row in rates] for i in (1, 2)]
         shutil.rmtree(f"{root}/cache")
         one = told(train_code(), environment)
         two = [told(train_code(), environment) for _ in range(3)]
         torch, optimizer = (statistics.median(told(code, environment) for _ in range(3)) for code in (TORCH, OPTIMIZER))
-    rate = lambda s: round(len(paths) / s)
     write_result(options.out, {
-        "pictures": len(paths), "side": options.side, "processes": options.processes, "pillow alone, pictures a second": rate(pillow),
+        "pictures": len(paths), "side": options.side, "processes": options.processes, "pillow alone, pictures a second": round(pillow),
         "inspect, pictures a second while it decodes": round(inspecting),
-        "share of pillow's speed while it decodes": round(inspecting * pillow / len(paths), 3),
-        "inspect, pictures a second (whole command)": rate(first), "share of pillow's speed": round(pillow / first, 3),
+        "share of pillow's speed while it decodes": statistics.median(shares[0]), "five times": shares[0],
+        "inspect, pictures a second (whole command)": round(len(paths) / first),
         "inspect again, seconds": round(again, 2), "first train, seconds to the first round": round(one, 2),
         "first train, pictures a second while it decodes": round(training),
-        "first train's share of pillow's speed while it decodes": round(training * pillow / len(paths), 3),
+        "first train's share of pillow's speed while it decodes": statistics.median(shares[1]), "its five times": shares[1],
         "second train, seconds to the first round": [round(s, 2) for s in two], "import torch, seconds": round(torch, 2),
         "second train beyond torch's import, seconds": round(statistics.median(two) - torch, 2),
         "import torch and an optimizer's step, seconds": round(optimizer, 2),

@@ -1,6 +1,6 @@
 """400 faces, 64 px: the same game with and without augmentation, the same rounds.
 
-    python -m benchmarks.faces --faces FOLDER [--rounds 2500] [--seeds 0] [--threads auto] [--out benchmarks/results/faces.json]
+    python -m benchmarks.faces --faces FOLDER [--recipe dcgan] [--rounds 2500] [--seeds 0] [--threads auto] [--set path=value ...]
 
 FOLDER holds pictures in sub-folders (their labels are not told). 100 faces are held out for the measures and 40 to pick the checkpoint with;
 `gap` is how much surer the discriminator is of training faces than of held-out ones, in deviations, at the last checkpoint, where memorising
@@ -31,6 +31,7 @@ DATA = {"split.validation": 0.1, "split.test": 0.25, "encoding.resolution": 64, 
 def one(kind: str, seed: int, options: argparse.Namespace, folder: Path) -> dict:
     start = time.perf_counter()
     settings = DATA | KINDS[kind] | {"hardware.threads": options.threads, "watching.items": 100}
+    settings |= dict(s.split("=", 1) for s in options.set)
     run = sparring.train(options.recipe, str(options.faces), run=folder / f"{kind}-{seed}", rounds=options.rounds, seed=seed, settings=settings)
     seconds = time.perf_counter() - start
     found = {}
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--kinds", nargs="+", default=list(KINDS))
     parser.add_argument("--threads", default="auto")
+    parser.add_argument("--set", nargs="*", default=[], help="settings, path=value")
     parser.add_argument("--sheets", type=Path, default=Path("benchmarks/results/faces"))
     parser.add_argument("--out", default="benchmarks/results/faces.json")
     options = parser.parse_args()
@@ -64,7 +66,7 @@ def main() -> None:
             for kind in options.kinds:
                 rows.append(one(kind, seed, options, Path(folder)))
                 print(rows[-1], flush=True)
-                facts = {"data": "400 faces, 64 px, 260 training", "recipe": options.recipe, "rounds": options.rounds}
+                facts = {"data": "400 faces, 64 px, 260 training", "recipe": options.recipe, "rounds": options.rounds, "set": options.set}
                 write_result(options.out, facts | {"rows": rows})
 
 

@@ -1,14 +1,15 @@
 """Translation of pictures: from pairs, without pairs where the true partners are known, and without pairs on photographs.
 
-    python -m benchmarks.translation pix2pix --data CAMVID [--side 64] [--rounds 8000] [--void 11]
+    python -m benchmarks.translation pix2pix --data CAMVID [--side 64] [--rounds 8000] [--void 11] [--answers pixels recipe]
     python -m benchmarks.translation known --mnist FOLDER | --data NPZ [--rounds 10000] [--pictures 10000]
     python -m benchmarks.translation unpaired --cifar FILE [--classes horse deer] [--rounds 10000]
     all: [--threads auto] [--seed 0] [-n 2000] [--set path=value ...] [--out benchmarks/results/translation-PROTOCOL.json]
 
 pix2pix     label maps to photographs. CAMVID holds train, val, test and the label maps trainannot, valannot, testannot; CamVid's own test part,
             whose frames come from other minutes than all that is learnt from. Three answers: the mean training picture, the network after pixels
-            alone (--adversary 0), and the recipe, for the same rounds. Beside distances to the photograph a small segmentation network, trained
-            on real training pairs, reads the labels back: pixel accuracy and mean intersection over union, without the class --void.
+            alone (--adversary 0), and the recipe, for the same rounds, or one of the two, which --rounds can give the other's seconds. Beside
+            distances to the photograph a small segmentation network, trained on real training pairs, reads the labels back: pixel accuracy and
+            mean intersection over union, without the class --void.
 known       A holds white digits on black, B other digits, thicker, slanted, yellow on dark blue. No digit is on both sides, so there are no pairs;
             but of held-out digits the true partner is known. PSNR to it, Fréchet distance through a classifier of the side that is translated to,
             and how often that classifier reads the digit that was given. Beside it: the input as it is, the mean picture, the input with the
@@ -47,6 +48,7 @@ from sparring.runs.judging import ANSWERED, judge_for, mean_picture
 from sparring.runs.run import Run
 
 METRICS = ("psnr", "ssim", "perceptual", "fd", "kid")
+ANSWERS = {"pixels": ("pixels alone", {"adversary": 0}), "recipe": ("recipe", {})}
 SHOWN = 12
 WHITE, BLACK, INK, PAPER = (255, 255, 255), (0, 0, 0), (255, 214, 64), (16, 24, 96)
 SLANT = 0.3
@@ -199,8 +201,9 @@ def parts_of(run: Run, whole: str, tests: set[str], n: int) -> Data:
 def pix2pix(options: argparse.Namespace, folder: Path) -> dict:
     learn, whole, tests = arranged(options.data, folder)
     rows, columns = {}, []
-    for name, settings in (("pixels alone", {"adversary": 0}), ("recipe", {})):
-        run, facts = trained("pix2pix", learn, name.replace(" ", "-"), {"resolution": options.side} | settings, options, folder)
+    for answer in options.answers:
+        name, settings = ANSWERS[answer]
+        run, facts = trained("pix2pix", learn, answer, {"resolution": options.side} | settings, options, folder)
         data = parts_of(run, whole, tests, options.n)
         target, given, codec = data.part("test")["x"], data.given("test"), run.codec
         if not rows:                                                                        # what both are judged by
@@ -379,6 +382,7 @@ def main() -> None:
     of_pairs, of_digits, of_photographs = (protocols.add_parser(p.__name__) for p in (pix2pix, known, unpaired))
     of_pairs.add_argument("--data", type=Path, required=True)
     of_pairs.add_argument("--side", type=int, default=64)
+    of_pairs.add_argument("--answers", nargs="+", choices=list(ANSWERS), default=list(ANSWERS))
     of_pairs.add_argument("--void", type=int, default=11, help="class number that is not judged, -1 for none")
     where = of_digits.add_mutually_exclusive_group(required=True)
     where.add_argument("--mnist", type=Path)

@@ -83,3 +83,13 @@ def test_base_imports_without(name):
 
     code = f"import sparring, sparring.base.files, sparring.base.devices, sparring.recipes, sys; assert {name!r} not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_game_is_played_without_the_compiler(tmp_path):
+    """torch._dynamo takes a second to import, and torch's own optimizers import it when they are made."""
+    import subprocess
+    import sys
+
+    settings = {"watching.judge": 0, "watching.preview": 0, "hardware.threads": 1}
+    code = f"import sparring, sys; sparring.train('gan', 'ring', run={str(tmp_path / 'run')!r}, rounds=2, settings={settings!r})"
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' in sys.modules and 'torch._dynamo' not in sys.modules"], check=True)

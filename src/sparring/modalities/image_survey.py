@@ -5,8 +5,11 @@ The files are what takes time, so a picture's pixels are taken from Pillow once,
 """
 
 import json
+import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -34,6 +37,29 @@ def geometry(encoding: Images) -> Geometry:
     return encoding.size, encoding.channels, encoding.fit
 
 
+class Part(NamedTuple):
+    """What was found in some files, in columns as `Survey` has them: what workers send takes time of a core that one of them could have."""
+
+    rows: np.ndarray
+    hashes: np.ndarray
+    sizes: np.ndarray
+    channels: np.ndarray
+    problems: dict[int, str]
+    words: dict[str, Counter]
+
+    @classmethod
+    def of(cls, numbers: list[int], facts: list[Facts | str]) -> "Part":
+        good = [fact for fact in facts if isinstance(fact, Facts)]
+        return cls(
+            np.array([i for i, fact in zip(numbers, facts) if isinstance(fact, Facts)], dtype=np.int64),
+            np.frombuffer(bytes.fromhex("".join(fact.hash for fact in good)), dtype=np.uint8).reshape(-1, 32),
+            np.array([fact.size for fact in good], dtype=np.int64).reshape(-1, 2),
+            np.array([fact.channels for fact in good], dtype=np.int64),
+            {i: fact for i, fact in zip(numbers, facts) if isinstance(fact, str)},
+            {word: Counter(getattr(fact, word) for fact in good) for word in ("format", "mode")},
+        )
+
+
 @dataclass
 class Survey:
     """What was found, in columns: 50,000 dictionaries would take longer to read than everything else at a second start."""
@@ -57,16 +83,11 @@ class Survey:
     COLUMNS = ("rows", "hashes", "sizes", "channels")
 
     @classmethod
-    def of(cls, facts: list[Facts | str], written: Geometry | None, pixels: Path) -> "Survey":
-        good = [fact for fact in facts if isinstance(fact, Facts)]
-        words = {name: _frequent([getattr(fact, name) for fact in good]) for name in ("format", "mode")}
-        return cls(
-            np.array([i for i, fact in enumerate(facts) if isinstance(fact, Facts)], dtype=np.int64),
-            {i: fact for i, fact in enumerate(facts) if isinstance(fact, str)},
-            np.frombuffer(bytes.fromhex("".join(fact.hash for fact in good)), dtype=np.uint8).reshape(-1, 32),
-            np.array([fact.size for fact in good], dtype=np.int64).reshape(-1, 2),
-            np.array([fact.channels for fact in good], dtype=np.int64), words, written, pixels,
-        )  # fmt: skip
+    def of(cls, parts: list[Part], written: Geometry | None, pixels: Path) -> "Survey":
+        columns = (np.concatenate(column) for column in list(zip(*parts))[:4])
+        problems = {row: why for part in parts for row, why in part.problems.items()}
+        words = {word: dict(sum((part.words[word] for part in parts), Counter()).most_common()) for word in ("format", "mode")}
+        return cls(**dict(zip(cls.COLUMNS, columns)), problems=problems, words=words, written=written, pixels=pixels)
 
     @classmethod
     def read(cls, entry: Path) -> "Survey":
@@ -81,10 +102,6 @@ class Survey:
         np.savez(entry / "survey.npz", **{name: getattr(self, name) for name in self.COLUMNS})
         told = {"problems": self.problems, "words": self.words, "written": self.written}
         (entry / "survey.json").write_text(json.dumps(told), encoding="utf-8")
-
-
-def _frequent(words: list[str]) -> dict[str, int]:
-    return {word: words.count(word) for word in sorted(set(words), key=words.count, reverse=True)}
 
 
 @dataclass(frozen=True)
@@ -127,8 +144,8 @@ def surveyed(store: Store, names: list[str], key: str) -> Survey:
 
     def fill(folder: Path) -> None:
         target = _target(store, names, folder / "pixels.npy")
-        facts = [fact for chunk in workers.by_chunks(_survey_chunk, list(enumerate(names)), (store, target), "Reading pictures") for fact in chunk]
-        Survey.of(facts, target and target.geometry, folder).write(folder)
+        parts = [*workers.by_chunks(_survey_chunk, list(enumerate(names)), (store, target), "Reading pictures")]
+        Survey.of(parts, target and target.geometry, folder).write(folder)
 
     return Survey.read(cached(key, fill))
 
@@ -148,15 +165,17 @@ def _target(store: Store, names: list[str], file: Path) -> Target | None:
     with open(file, "wb") as opened:
         write_header(opened, (len(names), depth, height, width))
         start = opened.tell()
-        opened.truncate(start + len(names) * height * width * depth)
+        room = len(names) * height * width * depth
+        # room that is there at once: writing in a file of holes takes three times as long, and two writers wait for each other
+        os.posix_fallocate(opened.fileno(), start, room) if hasattr(os, "posix_fallocate") else opened.truncate(start + room)
     return Target(wanted, file, start)
 
 
-def _survey_chunk(numbered: list[tuple[int, str]], store: Store, target: Target | None) -> list[Facts | str]:
+def _survey_chunk(numbered: list[tuple[int, str]], store: Store, target: Target | None) -> Part:
     found = [_survey(store, name) for _, name in numbered]
     if target:
         target.write(numbered[0][0], [picture for _, picture in found])
-    return [facts for facts, _ in found]
+    return Part.of([number for number, _ in numbered], [facts for facts, _ in found])
 
 
 def _survey(store: Store, name: str) -> tuple[Facts | str, np.ndarray | None]:

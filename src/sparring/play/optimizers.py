@@ -46,7 +46,10 @@ class Adam(Optimizer):
     def make(self, parameters):
         import torch
 
-        class Adam(torch.optim.Adam):
+        class Adam(torch.optim.Adam):                       # whose methods without what is around them, which imports the compiler for 1 s
+            add_param_group, zero_grad = torch.optim.Adam.add_param_group.__wrapped__, torch.optim.Adam.zero_grad.__wrapped__
+            step = torch.no_grad()(torch.optim.Adam.step.__wrapped__)
+
             def _init_group(self, group, *lists):           # as all lies in memory: of channels_last the kernel would copy it, twice
                 held = super()._init_group(group, *lists)
                 last = [x.ndim == 4 and x.permute(0, 2, 3, 1).is_contiguous() for x in lists[0]]
