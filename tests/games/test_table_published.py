@@ -103,7 +103,7 @@ def test_the_discriminator_sees_ten_rows():
     game.discriminator.register_forward_pre_hook(lambda module, given: seen.append([tuple(part.shape) for part in given]))
     x = rows(60)
     game.discriminator_loss({"x": x})
-    assert seen == [[(6, 110), (60, 5)]] * 3                                                   # real, generated, between
+    assert seen == [[(12, 110), (120, 5)], [(6, 110), (60, 5)]]                                # real and generated, between
     game.discriminator.eval()
     y = game.place(x, torch.zeros(60, dtype=torch.long))
     before = game.judge(game.shown(x), y)

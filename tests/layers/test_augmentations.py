@@ -117,3 +117,15 @@ def test_adaptive_probability_follows_its_target():
     assert float(ada.p) == pytest.approx(0.85 - 0.2)
     rounds(45, 120, -1.0)
     assert float(ada.p) == 0
+
+
+def test_slid_is_a_window_of_the_reflected_picture():
+    x = torch.rand(40, 2, 9, 12, generator=torch.Generator().manual_seed(0))
+    down, right = 2, 3                                                                  # a quarter of the sides
+    wide = torch.nn.functional.pad(x, (right, right, down, down), mode="reflect")
+    found = set()
+    for moved, whole in zip(change.slid(x, 0.25), wide):
+        at = [(i, j) for i in range(2 * down + 1) for j in range(2 * right + 1) if torch.equal(whole[:, i : i + 9, j : j + 12], moved)]
+        assert len(at) == 1
+        found |= set(at)
+    assert {i for i, _ in found} == set(range(5)) and {j for _, j in found} == set(range(7))

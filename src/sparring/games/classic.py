@@ -11,7 +11,7 @@ from sparring.base.space import Space
 from sparring.games import settings
 from sparring.games.capabilities import Scores
 from sparring.losses.adversarial import OBJECTIVES
-from sparring.losses.penalties import PENALTIES
+from sparring.losses.penalties import AT_ITEMS, PENALTIES
 from sparring.play.average import Average
 from sparring.play.game import Batch, Game, Generates, Player, Stage, Terms, Turn
 
@@ -77,17 +77,22 @@ class GAN(Game, Generates, Scores):
         """D's logits (n,) on what it is shown, as it sees it in training: augmented."""
         return self.discriminator(self.augmentation(shown), self.condition(y))
 
+    def scores(self, real: Tensor, fake: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """D's logits on what it is shown of real and of generated items, (n,) each."""
+        return self.judge(real, y), self.judge(fake, y)
+
     def discriminator_loss(self, batch: Batch) -> Terms:
         lazy, y = self.settings.penalty, batch.get("y")
         due = lazy.kind != "none" and self.clock.due(lazy.every)
-        real, fake = (shown.detach().requires_grad_(due) for shown in (self.real(batch), self.shown(self.generate(batch))))
-        score = lambda shown: self.judge(shown, y)
-        real_score, fake_score = score(real), score(fake)                       # (n,) each
+        sloped = due and lazy.kind in AT_ITEMS
+        real, fake = (shown.detach().requires_grad_(sloped) for shown in (self.real(batch), self.shown(self.generate(batch))))
+        real_score, fake_score = self.scores(real, fake, y)
         self.augmentation.observe(self.objective.sureness(real_score, fake_score))
         self.watch(real=real_score.mean(), fake=fake_score.mean(), **self.augmentation.state())
         terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}
         if due:
             weight = lazy.every * lazy.gamma.at(self.clock)
+            score = lambda shown: self.judge(shown, y)
             terms |= {name: weight * term for name, term in self.penalty(score, real, fake, real_score, fake_score).items()}
         return terms
 

@@ -118,6 +118,10 @@ class CTGAN(TableGAN):
             raise UserError(f"the discriminator looks at {pack} rows together, and {len(x)} are no multiple of that: change --batch, or say --pack 1")
         return x.reshape(len(x) // pack, -1)
 
+    def scores(self, real: Tensor, fake: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """In one pass: no norm here looks beyond one pack."""
+        return self.judge(torch.cat([real, fake]), None if y is None else torch.cat([y, y])).chunk(2)
+
     def verdict(self, x: Tensor, y: Tensor | None) -> Tensor:
         """Each row is judged in a pack with rows that this game makes, always the same: so its verdict depends on no other row, and what differs
         between verdicts is of the rows."""

@@ -54,7 +54,7 @@ class Rows(nn.Module, ABC):
         """log sum exp of every choice's logits, (n, width) -> (n, choices)."""
         highest = self.highest(logits)
         with unchanged(logits):
-            total = torch.exp(logits - highest[:, self.owner]) @ self.indicator
+            total = torch.exp(logits - self.spread(highest)) @ self.indicator
         return highest + total.log()
 
     @torch.no_grad()
@@ -62,9 +62,13 @@ class Rows(nn.Module, ABC):
         """The highest number of every choice, (n, width) -> (n, choices)."""
         return torch.stack([part.amax(1) for part in x.split(self.sizes, 1)], 1)
 
+    def spread(self, x: Tensor) -> Tensor:
+        """A number of every choice at each of its possibilities, (n, choices) -> (n, width)."""
+        return x.index_select(1, self.owner)                                                                      # a fifth of x[:, owner]'s time
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """Softmax of every choice, (n, width)."""
-        weights = torch.exp(logits - self.highest(logits)[:, self.owner])
+        weights = torch.exp(logits - self.spread(self.highest(logits)))
         with unchanged(weights):
             return weights / ((weights @ self.indicator) @ self.indicator.T)
 
@@ -101,7 +105,7 @@ class Rows(nn.Module, ABC):
         """The same with hard choices, which have the gradient of the soft ones."""
         noisy = self._noisy(out, u) / temperature
         chances = self.probabilities(noisy)
-        hard = (noisy >= self.highest(noisy)[:, self.owner]).to(chances.dtype)
+        hard = (noisy >= self.spread(self.highest(noisy))).to(chances.dtype)
         return self._row(hard - chances.detach() + chances, self._values(out, u))
 
     def _noisy(self, out: Tensor, u: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from sparring.extractors.pyramid import PerceptualDistance
 from sparring.games import settings, translation_settings
 from sparring.games.capabilities import Scores, Translates
 from sparring.games.translation_settings import NO_PAIRS
+from sparring.layers.augmentations import slid
 from sparring.losses.adversarial import OBJECTIVES, Objective
 from sparring.losses.penalties import PENALTIES
 from sparring.losses.perceptual import mismatch
@@ -95,16 +96,30 @@ class Pix2Pix(Game, Translates):
         """D(a, .): scores (n, places) of pictures (n, *shape) that may have come of what is given, or of several such sets, one after the other."""
         return lambda x: self.discriminator(torch.cat([given.repeat(len(x) // len(given), 1, 1, 1), x], 1))
 
+    # section 6.2, random jitter
+    def varied(self, batch: Batch) -> Batch:
+        """Pairs shifted and mirrored, both pictures alike, so that few are not learnt by heart."""
+        pair = torch.cat([batch["given"], batch["x"]], 1)
+        if self.settings.flips:
+            pair = torch.where(torch.rand(len(pair), 1, 1, 1, device=pair.device) < 0.5, pair.flip(3), pair)
+        if self.settings.jitter:
+            pair = slid(pair, self.settings.jitter)
+        given, x = pair.split([batch["given"].shape[1], batch["x"].shape[1]], 1)
+        return batch | {"given": given, "x": x}
+
     def pixel_loss(self, batch: Batch) -> Terms:
+        batch = self.varied(batch)
         return {"pixels": self.settings.pixels * (self.generator(batch["given"]).float() - batch["x"]).abs().mean()}
 
     def discriminator_loss(self, batch: Batch) -> Terms:
+        batch = self.varied(batch)
         fake = self.generator(batch["given"]).float()
         terms, real_score, fake_score = self.verdict(self.judge(batch["given"]), batch["x"], fake, self.clock)
         self.watch(real=real_score.mean(), fake=fake_score.mean())
         return terms
 
     def generator_loss(self, batch: Batch) -> Terms:
+        batch = self.varied(batch)
         x, given, told = batch["x"], batch["given"], self.settings
         fake = self.generator(given).float()
         *fake_maps, fake_score = self.discriminator.maps(torch.cat([given, fake], 1))

@@ -28,6 +28,10 @@ class Pix2Pix(GameSettings):
     """weight of the mean absolute error of what the discriminator's layers make of pictures"""
     perceptual: float = Field(0.0, ge=0)
     """weight of the distance through a frozen ImageNet network (extra `judge`); the recipe takes 1 where that is installed"""
+    jitter: float = Field(0.0, ge=0, lt=0.5)
+    """share of the sides by which pairs are shifted at most before they are learnt from; published are 15 of 256 pixels"""
+    flips: bool = False
+    """shows half of the pairs mirrored"""
     penalty: Penalty = Penalty()
     ema: EMA = EMA()
     generator: Translator = UNetTranslator()

@@ -137,14 +137,28 @@ def light(x: Tensor) -> Tensor:
 
 def moved(x: Tensor, share: float = 0.125) -> Tensor:
     """Shifted by up to an eighth of the sides in whole pixels, grey (0) coming in."""
-    n, _, h, w = x.shape
-    down, right = ((torch.rand(n, device=x.device) * (2 * int(share * s + 0.5) + 1)).floor().long() - int(share * s + 0.5) for s in (h, w))
-    rows = torch.arange(h, device=x.device) - down[:, None]                             # (n, h) where each row comes from
-    columns = torch.arange(w, device=x.device) - right[:, None]                         # (n, w)
+    rows, columns = _sources(x, share)
+    h, w = x.shape[2:]
     inside = ((rows >= 0) & (rows < h))[:, :, None] & ((columns >= 0) & (columns < w))[:, None, :]
-    place = rows.clamp(0, h - 1)[:, :, None] * w + columns.clamp(0, w - 1)[:, None, :]  # (n, h, w)
-    taken = x.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, x.shape[1], -1)).view_as(x)
-    return torch.where(inside[:, None], taken, 0.0)
+    return torch.where(inside[:, None], _taken(x, rows.clamp(0, h - 1), columns.clamp(0, w - 1)), 0.0)
+
+
+def slid(x: Tensor, share: float) -> Tensor:
+    """Shifted by up to this share of the sides, below a half, in whole pixels; what comes in is the picture's mirror image."""
+    mirrored = lambda i, side: (side - 1) - ((side - 1) - i.abs()).abs()                # -1 is 1 again, side is side - 2
+    return _taken(x, *(mirrored(i, side) for i, side in zip(_sources(x, share), x.shape[2:])))
+
+
+def _sources(x: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Where each row (n, h) and each column (n, w) of shifted pictures comes from; it may be outside."""
+    down, right = ((torch.rand(len(x), device=x.device) * (2 * int(share * s + 0.5) + 1)).floor().long() - int(share * s + 0.5) for s in x.shape[2:])
+    return tuple(torch.arange(side, device=x.device) - by[:, None] for side, by in zip(x.shape[2:], (down, right)))
+
+
+def _taken(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Pictures (n, c, h, w) of the pixels at rows (n, h) and columns (n, w)."""
+    place = rows[:, :, None] * x.shape[3] + columns[:, None, :]                         # (n, h, w)
+    return x.flatten(2).gather(2, place.flatten(1)[:, None].expand(-1, x.shape[1], -1)).view_as(x)
 
 
 def cut(x: Tensor, share: float = 0.5) -> Tensor:

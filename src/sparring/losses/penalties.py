@@ -88,3 +88,5 @@ def _interpolated(score: Score, real: Tensor, fake: Tensor, real_score: Tensor, 
 
 
 PENALTIES = {"none": _none, "one-centered": _interpolated, "r1": _r1, "r1+r2": _r1_r2}
+AT_ITEMS = {"r1", "r1+r2"}
+"""those that look at the slope at the items themselves"""

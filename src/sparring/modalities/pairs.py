@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -143,6 +144,9 @@ class PairCodec(Codec):
 
     def items(self, source: PairSource) -> PairSource:
         return source.arranged(self.encoding.pairing, self.encoding.swapped)
+
+    def facts(self, source: PairSource) -> dict[str, Any]:
+        return self.made.facts(source.b)
 
     def encode(self, source: PairSource, rows: np.ndarray | None = None) -> dict[str, Tensor]:
         """Items of B: {"x": (n, c, h, w) uint8, "y" where both sides have labels}."""

@@ -33,7 +33,8 @@ def _layers(space: Space) -> int:
 
 
 def _tiny_pix2pix(space: Space) -> Pix2Pix:
-    return Pix2Pix(generator=UNetTranslator(width=8, levels=2), discriminator=PatchDiscriminator(width=4, layers=1), penalty=Penalty(every=2))
+    networks = {"generator": UNetTranslator(width=8, levels=2), "discriminator": PatchDiscriminator(width=4, layers=1)}
+    return Pix2Pix(jitter=0.1, flips=True, penalty=Penalty(every=2), **networks)
 
 
 def _perceptual() -> float:
@@ -51,7 +52,7 @@ def pix2pix(facts: Facts) -> Configuration:
     large = side >= LARGE
     lr = cosine(2e-4, 2e-6) if large else cosine(5e-4, 5e-6)
     game = Pix2Pix(
-        features=0.5, perceptual=_perceptual(),
+        features=0.5, perceptual=_perceptual(), jitter=0.06, flips=facts.mirrors,
         # halved until 2 pixels are left, which see the whole picture
         generator=UNetTranslator(width=64 if large else 32, levels=min(8, max(1, int(math.log2(side)) - 1))),
         discriminator=PatchDiscriminator(width=64 if large else 32, layers=_layers(facts.space)),
