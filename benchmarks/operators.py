@@ -7,9 +7,9 @@ reference   every item has a weight of its own in a grouped convolution; filters
             convolution, throw away); noise, bias, activation and gain are passes of their own; fp32, contiguous, unfused Adam; the
             discriminator's gradients are computed, and thrown away, in the generator's step
 ours        the recipe's defaults
-Same networks, weights, objective, lazy R1 (16) and path length (4), batch and order of play. Blocks of 16 rounds take turns; medians and
-quartiles of the ratios are printed. The generator row is one picture at a time. The recipe's networks for small pictures have --base 1024 --width
-128 --style 128, those published for 64 px 16384, 512 and 512.
+Same networks, weights, batch and order of play, the published objective, lazy R1 (16) and path length (4). Blocks of 16 rounds take turns; medians
+and quartiles of the ratios are printed. The generator row is one picture at a time. The recipe's networks for pictures of 64 px have --base 1024
+--width 128 --style 128, those published for them 16384, 512 and 512.
 """
 
 import argparse
@@ -119,7 +119,8 @@ PUBLISHED = {"base": 16384, "width": 512, "style": 512}
 def configuration(side: int, batch: int):
     made = recipe(Facts(ImageSpace(shape=(3, side, side)), count=10**6))
     sized = {f"{network}.{name}": value for network in ("generator", "discriminator") for name, value in SIZES.items()}
-    return override(made, sized | {"batch": batch, "augmentation.kind": "none", "noise": SIZES["style"]})
+    published = {"objective": "non-saturating", "penalty.every": 16, "augmentation.kind": "none", "noise": SIZES["style"]}
+    return override(made, sized | published | {"batch": batch})
 
 
 def pictures(side: int) -> Tensor:
