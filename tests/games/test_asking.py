@@ -13,7 +13,7 @@ from sparring.games.table_settings import TableGAN, TableVAE
 from sparring.modalities.settings import Tables
 from sparring.modalities.table_source import from_frame
 from sparring.modalities.tables import fit
-from sparring.networks.settings import RowPerceptron, TableDiscriminator, TableEncoder
+from sparring.networks.table_settings import RowPerceptron, TableDiscriminator, TableEncoder
 from sparring.play.watching import sample, settle
 
 N = 4000

@@ -8,7 +8,7 @@ from sparring.base.space import ImageSpace
 from sparring.games.restoration_settings import Grey, Restoration
 from sparring.games.settings import Penalty
 from sparring.networks.patch import Discriminator
-from sparring.networks.settings import PatchDiscriminator, ResidualTranslator
+from sparring.networks.translator_settings import PatchDiscriminator, ResidualTranslator
 
 
 class Judge(nn.Module):

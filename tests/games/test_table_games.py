@@ -10,7 +10,7 @@ from sparring.games.settings import Penalty
 from sparring.games.table_settings import TableGAN, TableVAE
 from sparring.games.tables import LogisticRows, uniform
 from sparring.modalities.spaces import Span, TableSpace
-from sparring.networks.settings import RowPerceptron, RowResidual, TableDiscriminator, TableEncoder
+from sparring.networks.table_settings import RowPerceptron, RowResidual, TableDiscriminator, TableEncoder
 from sparring.play.optimizers import Adam
 from sparring.play.settings import EMA
 from sparring.play.stream import Stream

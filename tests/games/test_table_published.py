@@ -20,7 +20,7 @@ from sparring.modalities.settings import Tables
 from sparring.modalities.spaces import Span, TableSpace
 from sparring.modalities.table_source import from_frame
 from sparring.modalities.tables import fit
-from sparring.networks.settings import CTGANDiscriminator, CTGANGenerator, TVAEDecoder, TVAEEncoder
+from sparring.networks.table_settings import CTGANDiscriminator, CTGANGenerator, TVAEDecoder, TVAEEncoder
 from sparring.play.stream import Stream
 from sparring.play.trainer import Trainer
 from sparring.play.watching import sample, settle, watching

@@ -9,7 +9,7 @@ from sparring.base.space import ImageSpace, PairSpace
 from sparring.games.settings import Penalty
 from sparring.games.translation import Pool
 from sparring.games.translation_settings import CycleGAN, Pix2Pix
-from sparring.networks.settings import PatchDiscriminator, ResnetTranslator, UNetTranslator
+from sparring.networks.translator_settings import PatchDiscriminator, ResnetTranslator, UNetTranslator
 
 SPACE = PairSpace(shape=(3, 16, 16), given=(3, 16, 16))
 CRITIC = PatchDiscriminator(width=4, layers=1)

@@ -22,7 +22,7 @@ from sparring.modalities.kinds import load_codec, save_codec
 from sparring.modalities.settings import Tables
 from sparring.modalities.table_source import from_frame, open_table
 from sparring.modalities.tables import fit
-from sparring.networks.settings import RowPerceptron, TableEncoder
+from sparring.networks.table_settings import RowPerceptron, TableEncoder
 from sparring.play.watching import sample
 
 N = 3000

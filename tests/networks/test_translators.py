@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from sparring.base.errors import UserError
 from sparring.base.settings import dump, load
-from sparring.networks.settings import Critic, PatchDiscriminator, ResidualTranslator, ResnetTranslator, Translator, UNetTranslator
+from sparring.networks.translator_settings import Critic, PatchDiscriminator, ResidualTranslator, ResnetTranslator, Translator, UNetTranslator
 from sparring.networks.translators import Doubling, InstanceNorm
 
 SMALL = {

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from sparring.base.settings import Component, Settings
 from sparring.games.settings import GameSettings, ObjectiveName, Penalty
-from sparring.networks.settings import Critic, PatchDiscriminator, ResidualTranslator, Translator
+from sparring.networks.translator_settings import Critic, PatchDiscriminator, ResidualTranslator, Translator
 from sparring.play.optimizers import Adam, Optimizer
 from sparring.play.settings import EMA
 

@@ -6,11 +6,10 @@ from pydantic import Field
 
 from sparring.base.clock import Schedule, constant
 from sparring.games.settings import GAN, GameSettings, ObjectiveName, Penalty
-from sparring.networks.settings import (
+from sparring.networks.settings import Discriminator, Encoder
+from sparring.networks.table_settings import (
     CTGANDiscriminator,
     CTGANGenerator,
-    Discriminator,
-    Encoder,
     RowDecoder,
     RowPerceptron,
     TableDiscriminator,

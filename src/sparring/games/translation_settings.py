@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from sparring.games.settings import GameSettings, ObjectiveName, Penalty
-from sparring.networks.settings import Critic, PatchDiscriminator, ResnetTranslator, Translator, UNetTranslator
+from sparring.networks.translator_settings import Critic, PatchDiscriminator, ResnetTranslator, Translator, UNetTranslator
 from sparring.play.optimizers import Adam, Optimizer
 from sparring.play.settings import EMA
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sparring.base.clock import Clock
 from sparring.base.space import Space
-from sparring.networks import settings
+from sparring.networks import table_settings
 from sparring.networks.tables import Concatenating
 from sparring.play.game import Follower
 
@@ -20,7 +20,7 @@ DEVIATIONS = 0.01, 1.0
 class Generator(nn.Module):
     """(n, noise), (n, labels) -> (n, choices + values)."""
 
-    def __init__(self, settings: settings.CTGANGenerator, *, space: Space, noise: int, labels: int = 0):
+    def __init__(self, settings: table_settings.CTGANGenerator, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
         widths = [noise + labels + i * settings.width for i in range(settings.depth + 1)]
         self.layers = nn.Sequential(*(Concatenating(width, settings.width, nn.BatchNorm1d(settings.width)) for width in widths[:-1]))
@@ -34,7 +34,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Packs (n, pack * numbers), conditions of their rows (n * pack, labels) -> logits (n,)."""
 
-    def __init__(self, settings: settings.CTGANDiscriminator, *, space: Space, labels: int, pack: int):
+    def __init__(self, settings: table_settings.CTGANDiscriminator, *, space: Space, labels: int, pack: int):
         super().__init__()
         widths = [pack * (space.numbers + labels), *[settings.width] * settings.depth]
         layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2), nn.Dropout(settings.dropout))]
@@ -54,7 +54,7 @@ def hidden(inputs: int, width: int, depth: int) -> nn.Sequential:
 class Encoder(nn.Module):
     """(n, *shape) -> (n, outputs)."""
 
-    def __init__(self, settings: settings.TVAEEncoder, *, space: Space, outputs: int):
+    def __init__(self, settings: table_settings.TVAEEncoder, *, space: Space, outputs: int):
         super().__init__()
         self.hidden = hidden(space.numbers, settings.width, settings.depth)
         self.out = nn.Linear(settings.width, outputs)
@@ -81,7 +81,7 @@ class Deviations(Follower):
 class Decoder(nn.Module):
     """(n, noise) -> (n, choices + 2 values): logits, then centres, then log deviations, which are the same for all rows."""
 
-    def __init__(self, settings: settings.TVAEDecoder, *, space: Space, noise: int):
+    def __init__(self, settings: table_settings.TVAEDecoder, *, space: Space, noise: int):
         super().__init__()
         self.hidden = hidden(noise, settings.width, settings.depth)
         self.out = nn.Linear(settings.width, space.numbers)

@@ -6,7 +6,7 @@ Isola et al. 2016 (pix2pix), https://arxiv.org/abs/1611.07004, section 3.2.2 and
 from torch import Tensor, nn
 
 from sparring.base.errors import UserError
-from sparring.networks import settings
+from sparring.networks import translator_settings
 from sparring.networks.dcgan import channels
 from sparring.networks.translators import InstanceNorm, published_init
 
@@ -14,7 +14,7 @@ from sparring.networks.translators import InstanceNorm, published_init
 class Discriminator(nn.Module):
     """(n, inputs, h, w) -> logits (n, places)."""
 
-    def __init__(self, settings: settings.PatchDiscriminator, *, inputs: int):
+    def __init__(self, settings: translator_settings.PatchDiscriminator, *, inputs: int):
         super().__init__()
         self.halvings = settings.layers
         width = [inputs, *channels(settings.width, settings.layers + 1)]

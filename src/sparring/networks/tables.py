@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sparring.base.space import Space
 from sparring.layers.conditioning import Embedding
 from sparring.layers.precision import exact
-from sparring.networks import settings
+from sparring.networks import table_settings
 
 
 class Exact(nn.Linear):
@@ -52,7 +52,7 @@ WIDE = 1.5
 class Encoder(nn.Module):
     """(n, *shape) -> (n, outputs)."""
 
-    def __init__(self, settings: settings.TableEncoder, *, space: Space, outputs: int):
+    def __init__(self, settings: table_settings.TableEncoder, *, space: Space, outputs: int):
         super().__init__()
         layers = [layer for _ in range(settings.depth - 1) for layer in (nn.Linear(settings.width, settings.width), nn.SiLU())]
         self.layers = nn.Sequential(embeddings(space, settings.width), nn.SiLU(), *layers, Exact(settings.width, outputs))
@@ -64,7 +64,7 @@ class Encoder(nn.Module):
 class Discriminator(nn.Module):
     """(n, *shape) -> logits (n,); what it is told is one more embedding in the sum."""
 
-    def __init__(self, settings: settings.TableDiscriminator, *, space: Space, labels: int = 0):
+    def __init__(self, settings: table_settings.TableDiscriminator, *, space: Space, labels: int = 0):
         super().__init__()
         self.told = Embedding(labels, settings.width, std=len(space.spans) ** -0.5) if labels else None
         self.first = embeddings(space, settings.width)
@@ -81,7 +81,7 @@ class Discriminator(nn.Module):
 class Perceptron(nn.Module):
     """(n, noise) -> (n, choices + 2 values)."""
 
-    def __init__(self, settings: settings.RowPerceptron, *, space: Space, noise: int, labels: int = 0):
+    def __init__(self, settings: table_settings.RowPerceptron, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
         self.told = Embedding(labels, settings.width, std=0.5) if labels else None
         self.first = nn.Linear(noise, settings.width)
@@ -109,7 +109,7 @@ class Concatenating(nn.Module):
 class Residual(nn.Module):
     """(n, noise) -> (n, choices + 2 values): every layer sees all that came before it."""
 
-    def __init__(self, settings: settings.RowResidual, *, space: Space, noise: int, labels: int = 0):
+    def __init__(self, settings: table_settings.RowResidual, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
         self.told = Embedding(labels, settings.told) if labels else None
         inputs = noise + (settings.told if labels else 0)

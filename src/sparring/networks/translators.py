@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from sparring.base.errors import UserError
 from sparring.layers.precision import unchanged
-from sparring.networks import settings
+from sparring.networks import translator_settings
 from sparring.networks.dcgan import channels, normal_init
 
 # ---- how far a network sees
@@ -127,7 +127,7 @@ def published_init(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def only_same_size(settings: settings.Translator, scale: int) -> None:
+def only_same_size(settings: translator_settings.Translator, scale: int) -> None:
     if scale != 1:
         raise UserError(f"the translator {settings.kind} keeps the size, it cannot make pictures {scale} times as large; take residual")
 
@@ -149,7 +149,7 @@ class Block(nn.Module):
 class Resnet(Translator):
     multiple = 4
 
-    def __init__(self, settings: settings.ResnetTranslator, *, inputs: int, outputs: int, scale: int = 1):
+    def __init__(self, settings: translator_settings.ResnetTranslator, *, inputs: int, outputs: int, scale: int = 1):
         super().__init__()
         only_same_size(settings, scale)
         a, b, c = (settings.width * 2**i for i in range(3))
@@ -171,7 +171,7 @@ class Resnet(Translator):
 
 
 class UNet(Translator):
-    def __init__(self, settings: settings.UNetTranslator, *, inputs: int, outputs: int, scale: int = 1):
+    def __init__(self, settings: translator_settings.UNetTranslator, *, inputs: int, outputs: int, scale: int = 1):
         super().__init__()
         only_same_size(settings, scale)
         k = settings.levels
@@ -215,7 +215,7 @@ class PlainBlock(nn.Module):
 class Residual(Translator):
     """The picture, enlarged, and what it lacks. In evaluation it is cut to [-1, 1]; in training it is not, so that gradients flow."""
 
-    def __init__(self, settings: settings.ResidualTranslator, *, inputs: int, outputs: int, scale: int = 1):
+    def __init__(self, settings: translator_settings.ResidualTranslator, *, inputs: int, outputs: int, scale: int = 1):
         super().__init__()
         if scale not in (1, 2, 4):
             raise UserError(f"the translator residual makes pictures 1, 2 or 4 times as large, not {scale}")

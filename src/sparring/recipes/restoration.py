@@ -8,7 +8,7 @@ from sparring.games import restoration_settings as games
 from sparring.games.restoration_settings import Degradation, Restoration
 from sparring.games.settings import Penalty
 from sparring.modalities.settings import Images
-from sparring.networks.settings import PatchDiscriminator, ResidualTranslator
+from sparring.networks.translator_settings import PatchDiscriminator, ResidualTranslator
 from sparring.play.optimizers import Adam
 from sparring.play.settings import EMA
 from sparring.recipes.classic import R3GAN

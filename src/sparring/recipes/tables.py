@@ -6,7 +6,7 @@ from sparring.games.settings import Penalty
 from sparring.games.table_settings import CTGAN, TVAE, TableGAN, TableVAE
 from sparring.modalities.settings import Tables
 from sparring.modalities.split import Split
-from sparring.networks.settings import (
+from sparring.networks.table_settings import (
     CTGANDiscriminator,
     CTGANGenerator,
     RowPerceptron,

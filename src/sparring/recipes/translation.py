@@ -9,7 +9,7 @@ from sparring.base.space import Space
 from sparring.games.settings import Penalty
 from sparring.games.translation_settings import NO_PAIRS, CycleGAN, Pix2Pix
 from sparring.modalities.settings import Pairs
-from sparring.networks.settings import PatchDiscriminator, ResnetTranslator, UNetTranslator
+from sparring.networks.translator_settings import PatchDiscriminator, ResnetTranslator, UNetTranslator
 from sparring.play.optimizers import Adam
 from sparring.play.settings import EMA
 from sparring.recipes.classic import R3GAN
