@@ -99,9 +99,19 @@ def test_projected_items_are_looked_at_once_a_round_and_maps_come_back_whole():
     play(trainer, 2)
     assert len(looks) == 2 * 3                                     # real items, and generated ones in either turn
     x = game.space.example(3, 0)["x"]
-    maps, pixels = game.maps(game.project(x))
+    maps, pixels = game.maps(game.project(x, -x))
     assert all(torch.equal(whole.float(), again) for whole, again in zip(game.mixing(game._pyramid[0](x)), maps))
-    assert torch.allclose(pixels, x, atol=1e-6)
+    assert torch.allclose(pixels, -x, atol=1e-6)
+
+
+def test_pixels_are_shown_without_what_features_are_augmented_with():
+    from tests.laws.toys import CASES
+
+    game = CASES["projected-images"].trainer().game
+    x = game.space.example(3, 0)["x"]
+    plain = game.maps(game.project(x, x))
+    maps, pixels = game.maps(game.shown(x))
+    assert not torch.equal(maps[0], plain[0][0]) and torch.equal(pixels, plain[1])
 
 
 def test_pixels_count_as_much_as_all_features():
@@ -109,6 +119,6 @@ def test_pixels_count_as_much_as_all_features():
 
     game = CASES["projected-images"].trainer().game
     batch = game.space.example(3, 0)
-    maps, x = game.maps(game.project(batch["x"]))
+    maps, x = game.maps(game.project(batch["x"], batch["x"]))
     features, pixels = game.discriminator(maps, x, batch["y"]).chunk(2, 1)
     assert torch.equal(pixels, game.discriminator.pixels(x, batch["y"])[:, None].expand_as(features))

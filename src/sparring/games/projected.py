@@ -31,6 +31,7 @@ class ProjectedGAN(GAN):
     def __init__(self, settings: settings.ProjectedGAN, *, space: Space):
         super().__init__(settings, space=space)
         self.mixing = Mixing(CHANNELS[: settings.scales], settings.mixing)
+        self.pixel_augmentation = settings.pixel_augmentation.build(space=space)
         self._pyramid: list[Pyramid] = []                                       # in a list: no submodule, not in the state dict
 
     def build_discriminator(self, labels: int) -> nn.Module:
@@ -40,12 +41,12 @@ class ProjectedGAN(GAN):
     def stages(self) -> list[Stage]:
         return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss)])]
 
-    def project(self, x: Tensor) -> Tensor:
-        """P_l(x), the finest first, and x itself, side by side: (n, numbers of all maps and of x)."""
+    def project(self, x: Tensor, pixels: Tensor) -> Tensor:
+        """P_l(x), the finest first, and the pixels, side by side: (n, numbers of all maps and of pictures)."""
         if not self._pyramid:
             self._pyramid.append(Pyramid(self.settings.side, self.settings.scales).to(x.device))
         maps = self.mixing(self._pyramid[0](x))
-        return torch.cat([*(m.float().permute(0, 2, 3, 1).flatten(1) for m in maps), PIXELS * x.flatten(1)], 1)
+        return torch.cat([*(m.float().permute(0, 2, 3, 1).flatten(1) for m in maps), PIXELS * pixels.flatten(1)], 1)
 
     def maps(self, shown: Tensor) -> tuple[list[Tensor], Tensor]:
         """`project`'s numbers as maps again, (n, c_l, h_l, w_l) each, in the order that convolutions like (channels last), and as pictures."""
@@ -55,7 +56,7 @@ class ProjectedGAN(GAN):
         return maps, (x / PIXELS).unflatten(1, self.space.shape)
 
     def shown(self, x: Tensor) -> Tensor:
-        return self.project(self.augmentation(x))
+        return self.project(self.augmentation(x), self.pixel_augmentation(x))
 
     def real(self, batch: Batch) -> Tensor:
         if "shown" not in batch:
@@ -67,4 +68,4 @@ class ProjectedGAN(GAN):
         return self.discriminator(*self.maps(shown), self.condition(y))
 
     def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.discriminator(*self.maps(self.project(x)), self.condition(label)).mean(1)
+        return self.discriminator(*self.maps(self.project(x, x)), self.condition(label)).mean(1)

@@ -238,6 +238,8 @@ class ProjectedGAN(GAN):
     """channels of the finest mixed map; each coarser one has twice as many"""
     generator: Generator = FastGANGenerator()
     discriminator: ProjectedDiscriminator = ProjectedDiscriminator()
+    pixel_augmentation: Augmentation = NoAugmentation()
+    """what the discriminator of pixels sees items through: it is there for what `augmentation`, for the frozen network, hides"""
 
 
 class VAE(GameSettings):
