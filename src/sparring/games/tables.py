@@ -88,7 +88,9 @@ class Rows(nn.Module, ABC):
         chances = self.probabilities(out[:, : self.width]).double().cumsum(1)                     # choice i goes from i to i + 1
         at = torch.arange(len(self.sizes), device=u.device) + u[:, : len(self.sizes)].double()
         chosen = torch.minimum(torch.maximum(torch.searchsorted(chances, at), self.starts), self.ends)
-        return self._row(torch.zeros_like(out[:, : self.width]).scatter_(1, chosen, 1.0), self.quantile(out, u[:, len(self.sizes) :]))
+        row = out.new_zeros(len(out), self.width + self.values).scatter_(1, chosen, 1.0)
+        row[:, self.width :] = self.quantile(out, u[:, len(self.sizes) :]) * (row[:, : self.width] @ self.binned)
+        return row
 
     def mean(self, out: Tensor) -> Tensor:
         """Probabilities, and the middle of where values are, (n, *shape)."""
