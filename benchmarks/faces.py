@@ -50,6 +50,8 @@ def people(run: Run) -> dict[str, float]:
 def one(kind: str, seed: int, options: argparse.Namespace, folder: Path) -> dict:
     start = time.perf_counter()
     settings = DATA | KINDS[kind] | {"hardware.threads": options.threads, "watching.items": 100}
+    if options.recipe == "projected":                                       # two discriminators, each with an augmentation of its own
+        settings |= {f"pixel_{name}": value for name, value in KINDS[kind].items() if kind != "ada"}
     settings |= dict(s.split("=", 1) for s in options.set)
     run = sparring.train(options.recipe, str(options.faces), run=folder / f"{kind}-{seed}", rounds=options.rounds, seed=seed, settings=settings)
     seconds = time.perf_counter() - start

@@ -7,6 +7,7 @@ import torch
 
 from sparring.base.clock import Clock, Schedule
 from sparring.base.space import ImageSpace
+from sparring.games.settings import Adaptive, ProjectedGAN
 from sparring.losses.penalties import orthogonality, path_lengths
 from sparring.recipes.recipe import RECIPES
 
@@ -122,3 +123,8 @@ def test_pixels_count_as_much_as_all_features():
     maps, x = game.maps(game.project(batch["x"], batch["x"]))
     features, pixels = game.discriminator(maps, x, batch["y"]).chunk(2, 1)
     assert torch.equal(pixels, game.discriminator.pixels(x, batch["y"])[:, None].expand_as(features))
+
+
+def test_pixels_cannot_be_augmented_by_what_follows_nobody():
+    with pytest.raises(ValueError, match="take none, diffaugment or scheduled"):
+        ProjectedGAN(pixel_augmentation=Adaptive())

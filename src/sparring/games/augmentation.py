@@ -37,7 +37,7 @@ class Differentiable(Augmentation):
     def forward(self, x: Tensor) -> Tensor:
         x = x.float()
         if self.settings.flips:
-            x = torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
+            x = change.flipped(x)
         if self.settings.colour:
             x = change.light(x)
         if self.settings.translation:

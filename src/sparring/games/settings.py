@@ -241,6 +241,13 @@ class ProjectedGAN(GAN):
     pixel_augmentation: Augmentation = NoAugmentation()
     """what the discriminator of pixels sees items through: it is there for what `augmentation`, for the frozen network, hides"""
 
+    @field_validator("pixel_augmentation", mode="after")
+    @classmethod
+    def _listens_to_nobody(cls, value):
+        if value.kind == "ada":
+            raise ValueError("ada follows how sure all discriminators are, which `augmentation` is told alone: take none, diffaugment or scheduled")
+        return value
+
 
 class VAE(GameSettings):
     """Variational autoencoder: a game with one player."""

@@ -17,7 +17,7 @@ from sparring.extractors.pyramid import PerceptualDistance
 from sparring.games import settings, translation_settings
 from sparring.games.capabilities import Scores, Translates
 from sparring.games.translation_settings import NO_PAIRS
-from sparring.layers.augmentations import slid
+from sparring.layers.augmentations import flipped, slid
 from sparring.losses.adversarial import OBJECTIVES, Objective
 from sparring.losses.penalties import PENALTIES
 from sparring.losses.perceptual import mismatch
@@ -101,7 +101,7 @@ class Pix2Pix(Game, Translates):
         """Pairs shifted and mirrored, both pictures alike, so that few are not learnt by heart."""
         pair = torch.cat([batch["given"], batch["x"]], 1)
         if self.settings.flips:
-            pair = torch.where(torch.rand(len(pair), 1, 1, 1, device=pair.device) < 0.5, pair.flip(3), pair)
+            pair = flipped(pair)
         if self.settings.jitter:
             pair = slid(pair, self.settings.jitter)
         given, x = pair.split([batch["given"].shape[1], batch["x"].shape[1]], 1)

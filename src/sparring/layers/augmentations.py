@@ -143,6 +143,11 @@ def moved(x: Tensor, share: float = 0.125) -> Tensor:
     return torch.where(inside[:, None], _taken(x, rows.clamp(0, h - 1), columns.clamp(0, w - 1)), 0.0)
 
 
+def flipped(x: Tensor) -> Tensor:
+    """Half of the pictures, at random, mirrored."""
+    return torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
+
+
 def slid(x: Tensor, share: float) -> Tensor:
     """Shifted by up to this share of the sides, below a half, in whole pixels; what comes in is the picture's mirror image."""
     mirrored = lambda i, side: (side - 1) - ((side - 1) - i.abs()).abs()                # -1 is 1 again, side is side - 2

@@ -4,12 +4,13 @@ pixels where a sample tells the size that will be asked for. No torch: this runs
 The files are what takes time, so a picture's pixels are taken from Pillow once, for its hash and for the array that is written.
 """
 
+import errno
 import json
 import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -84,10 +85,10 @@ class Survey:
 
     @classmethod
     def of(cls, parts: list[Part], written: Geometry | None, pixels: Path) -> "Survey":
-        columns = (np.concatenate(column) for column in list(zip(*parts))[:4])
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in cls.COLUMNS}
         problems = {row: why for part in parts for row, why in part.problems.items()}
         words = {word: dict(sum((part.words[word] for part in parts), Counter()).most_common()) for word in ("format", "mode")}
-        return cls(**dict(zip(cls.COLUMNS, columns)), problems=problems, words=words, written=written, pixels=pixels)
+        return cls(**columns, problems=problems, words=words, written=written, pixels=pixels)
 
     @classmethod
     def read(cls, entry: Path) -> "Survey":
@@ -166,9 +167,20 @@ def _target(store: Store, names: list[str], file: Path) -> Target | None:
         write_header(opened, (len(names), depth, height, width))
         start = opened.tell()
         room = len(names) * height * width * depth
-        # room that is there at once: writing in a file of holes takes three times as long, and two writers wait for each other
-        os.posix_fallocate(opened.fileno(), start, room) if hasattr(os, "posix_fallocate") else opened.truncate(start + room)
+        _make_room(opened, start + room)
     return Target(wanted, file, start)
+
+
+def _make_room(file: BinaryIO, size: int) -> None:
+    """A file of that size whose room is there at once where the system can: writing in one of holes takes three times as long, and two writers wait
+    for each other. OSError where the disk has not so much."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):             # what file systems say that cannot
+                raise
+    file.truncate(size)
 
 
 def _survey_chunk(numbered: list[tuple[int, str]], store: Store, target: Target | None) -> Part:
