@@ -7,7 +7,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sparring.base.errors import UserError
 from sparring.games import table_settings
@@ -68,7 +67,7 @@ class CTGAN(TableGAN):
     def __init__(self, settings: table_settings.CTGAN, *, space: TableSpace):
         super().__init__(settings, space=space)
         self.register_buffer("log_frequency", torch.log1p(settings.rows * self.shares).float(), persistent=False)           # (width,)
-        self.register_buffer("places", torch.isin(self.rows.owner, self.columns).nonzero().squeeze(1), persistent=False)    # (told,)
+        self.register_buffer("number", torch.isin(self.rows.owner, self.columns).cumsum(0) - 1, persistent=False)           # (width,)
 
     @property
     def told_choices(self) -> list[int]:
@@ -85,7 +84,7 @@ class CTGAN(TableGAN):
         """One-hot among the possibilities of the columns that may be told, (n, told)."""
         if y is None or not self.told:
             return None
-        return F.one_hot(y, self.rows.width)[:, self.places].float()
+        return torch.zeros(len(y), self.told, device=y.device).scatter_(1, self.number[y, None], 1.0)
 
     def asked(self, batch: Batch) -> Batch:
         """Training by sampling (section 4.3): a column drawn evenly, one of its categories by log frequency, and a row that has it, for every

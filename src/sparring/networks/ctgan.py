@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sparring.base.clock import Clock
 from sparring.base.space import Space
+from sparring.layers.dropout import Dropout
 from sparring.networks import table_settings
 from sparring.networks.tables import Concatenating
 from sparring.play.game import Follower
@@ -37,7 +38,7 @@ class Discriminator(nn.Module):
     def __init__(self, settings: table_settings.CTGANDiscriminator, *, space: Space, labels: int, pack: int):
         super().__init__()
         widths = [pack * (space.numbers + labels), *[settings.width] * settings.depth]
-        layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2), nn.Dropout(settings.dropout))]
+        layers = [layer for a, b in zip(widths, widths[1:]) for layer in (nn.Linear(a, b), nn.LeakyReLU(0.2), Dropout(settings.dropout))]
         self.layers = nn.Sequential(*layers, nn.Linear(settings.width, 1))
 
     def forward(self, packs: Tensor, label: Tensor | None = None) -> Tensor:
