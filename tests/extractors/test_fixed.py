@@ -10,6 +10,7 @@ from sparring.base.files import hash_file
 from sparring.extractors import inception
 from sparring.extractors.efficientnet import EfficientNetLite0, colour
 from sparring.extractors.inception import Inception, InceptionV3
+from sparring.extractors.pyramid import CHANNELS, ENDS, Pyramid
 from sparring.extractors.weights import checked_weights, tensors_only
 
 
@@ -120,3 +121,17 @@ def test_transparent_pictures_lie_on_white():
     clear, solid = torch.tensor([0.0, 0.0, 0.0, -1.0]), torch.tensor([0.2, -0.4, 1.0, 1.0])
     seen = colour(torch.stack([clear, solid])[:, :, None, None]).flatten(1)
     assert torch.allclose(seen, torch.tensor([[1.0, 1.0, 1.0], [0.2, -0.4, 1.0]]))
+
+
+@pytest.mark.parametrize("side", [32, 96])
+def test_the_pyramid_is_the_network_with_norms_and_padding_folded_in(side):
+    x = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    network, expected = EfficientNetLite0().network, []
+    h = torch.nn.functional.relu6(network._bn0(network._conv_stem((127.5 * x + 0.5) / 128)))
+    for block in network._blocks:
+        h = block(h)
+        expected.append(h)
+    maps = Pyramid(side)(x)
+    assert [m.shape[1:] for m in maps] == [(c, side // 2 ** (i + 2), side // 2 ** (i + 2)) for i, c in enumerate(CHANNELS)]
+    for found, end in zip(maps, ENDS):
+        torch.testing.assert_close(found, expected[end], rtol=1e-4, atol=1e-4)

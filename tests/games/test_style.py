@@ -89,7 +89,11 @@ def test_projected_discriminators_move_and_what_they_look_through_does_not():
     assert not any(p.requires_grad for p in pyramid.parameters()) and not pyramid.training
 
 
-def test_projected_items_are_looked_at_once_a_round_and_maps_come_back_whole():
+def looked_at(game, x, pixels):
+    return game.maps(torch.cat([game.project(x), game.pixels(pixels)], 1))
+
+
+def test_projected_items_are_looked_at_once_in_rounds_that_look_and_maps_come_back_whole():
     from tests.laws.toys import CASES, play
 
     trainer = CASES["projected-images"].trainer()
@@ -97,10 +101,10 @@ def test_projected_items_are_looked_at_once_a_round_and_maps_come_back_whole():
     play(trainer, 1)
     looks = []
     game._pyramid[0].register_forward_hook(lambda *_: looks.append(1))
-    play(trainer, 2)
-    assert len(looks) == 2 * 3                                     # real items, and generated ones in either turn
+    play(trainer, 4)
+    assert game.settings.every == 2 and len(looks) == 2 * 3        # real items, and generated ones in either turn
     x = game.space.example(3, 0)["x"]
-    maps, pixels = game.maps(game.project(x, -x))
+    maps, pixels = looked_at(game, x, -x)
     assert all(torch.equal(whole.float(), again) for whole, again in zip(game.mixing(game._pyramid[0](x)), maps))
     assert torch.allclose(pixels, -x, atol=1e-6)
 
@@ -110,9 +114,12 @@ def test_pixels_are_shown_without_what_features_are_augmented_with():
 
     game = CASES["projected-images"].trainer().game
     x = game.space.example(3, 0)["x"]
-    plain = game.maps(game.project(x, x))
+    plain = looked_at(game, x, x)
     maps, pixels = game.maps(game.shown(x))
     assert not torch.equal(maps[0], plain[0][0]) and torch.equal(pixels, plain[1])
+    game.clock = replace(game.clock, round=1)
+    maps, pixels = game.maps(game.shown(x))
+    assert maps == [] and torch.equal(pixels, plain[1]) and game.judge(game.shown(x), game.space.example(3, 0)["y"]).shape == (3, 1)
 
 
 def test_pixels_count_as_much_as_all_features():
@@ -120,7 +127,7 @@ def test_pixels_count_as_much_as_all_features():
 
     game = CASES["projected-images"].trainer().game
     batch = game.space.example(3, 0)
-    maps, x = game.maps(game.project(batch["x"], batch["x"]))
+    maps, x = looked_at(game, batch["x"], batch["x"])
     features, pixels = game.discriminator(maps, x, batch["y"]).chunk(2, 1)
     assert torch.equal(pixels, game.discriminator.pixels(x, batch["y"])[:, None].expand_as(features))
 
@@ -128,3 +135,8 @@ def test_pixels_count_as_much_as_all_features():
 def test_pixels_cannot_be_augmented_by_what_follows_nobody():
     with pytest.raises(ValueError, match="take none, diffaugment or scheduled"):
         ProjectedGAN(pixel_augmentation=Adaptive())
+
+
+def test_rounds_without_a_look_need_a_discriminator_of_pixels():
+    with pytest.raises(ValueError, match="set discriminator.pixels"):
+        ProjectedGAN(every=2)

@@ -17,16 +17,16 @@ CHANNELS = (24, 40, 112, 320)
 class Pyramid(nn.Module):
     """Pictures (n, 1|3|4, h, w) in [-1, 1] -> maps (n, 24|40|112|320, side / 4|8|16|32, ...), the finest `scales` of them, seen at `side` pixels.
 
-    Batch norm is folded into the convolutions: same function, half the passes. UserError when the extra `judge` is not installed.
+    Batch norm and padding are folded into the convolutions: same function, half the passes. UserError when the extra `judge` is not installed.
     """
 
     def __init__(self, side: int, scales: int = 4):
         super().__init__()
+        self.side = side
         with torch.random.fork_rng(devices=[]):                     # weights that are drawn before they are read
             whole = EfficientNetLite0().network
-        self.side = side
-        self.stem = fuse_conv_bn_eval(whole._conv_stem, whole._bn0)
-        self.blocks = nn.ModuleList(Block(block) for block in whole._blocks[: ENDS[scales - 1] + 1])
+            self.stem = folded(whole._conv_stem, whole._bn0)
+            self.blocks = nn.ModuleList(Block(block) for block in whole._blocks[: ENDS[scales - 1] + 1])
         self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -56,15 +56,26 @@ class PerceptualDistance:
         return perceptual(self.pyramid(a), self.pyramid(b))
 
 
+def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    """The package's convolution and its batch norm as one convolution that pads by itself, alike on all sides, without a padded copy of the maps:
+    where the package pads one pixel more at the end than at the start, the kernel begins with a row and a column of zeros."""
+    fused = fuse_conv_bn_eval(conv, norm)
+    before, after = getattr(conv.static_padding, "padding", (0, 0))[:2]
+    more, (h, w) = after - before, fused.kernel_size
+    plain = nn.Conv2d(fused.in_channels, fused.out_channels, (h + more, w + more), tuple(fused.stride), after, groups=fused.groups)
+    plain.weight, plain.bias = nn.Parameter(F.pad(fused.weight, (more, 0, more, 0))), fused.bias
+    return plain
+
+
 class Block(nn.Module):
     """An inverted bottleneck: 1x1 up, depthwise, 1x1 down, beside the input where the shape stays."""
 
     def __init__(self, block: nn.Module):
         super().__init__()
         expands = block._block_args.expand_ratio != 1
-        self.expand = fuse_conv_bn_eval(block._expand_conv, block._bn0) if expands else None
-        self.depthwise = fuse_conv_bn_eval(block._depthwise_conv, block._bn1)
-        self.reduce = fuse_conv_bn_eval(block._project_conv, block._bn2)
+        self.expand = folded(block._expand_conv, block._bn0) if expands else None
+        self.depthwise = folded(block._depthwise_conv, block._bn1)
+        self.reduce = folded(block._project_conv, block._bn2)
         given = block._block_args
         self.residual = given.id_skip and given.stride in (1, [1]) and given.input_filters == given.output_filters
 

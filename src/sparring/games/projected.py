@@ -25,7 +25,7 @@ class ProjectedGAN(GAN):
     P_l are maps of a frozen feature network, mixed by fixed random convolutions. They, beside the pixels, are what the discriminators are shown, so
     that penalties hold the discriminators' slope there, without a derivative of the feature network's derivative. The feature network is no
     part of the game's state; it is loaded when it first looks, so that sampling works without it. The generator's turn has the batch of the
-    discriminator's, whose real items it has looked at already.
+    discriminator's, whose real items it has looked at already. Rounds in which nothing is looked at are those of a game of pixels, and as quick.
     """
 
     def __init__(self, settings: settings.ProjectedGAN, *, space: Space):
@@ -41,22 +41,28 @@ class ProjectedGAN(GAN):
     def stages(self) -> list[Stage]:
         return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss)])]
 
-    def project(self, x: Tensor, pixels: Tensor) -> Tensor:
-        """P_l(x), the finest first, and the pixels, side by side: (n, numbers of all maps and of pictures)."""
+    def project(self, x: Tensor) -> Tensor:
+        """P_l(x), the finest first, side by side: (n, numbers of all maps)."""
         if not self._pyramid:
             self._pyramid.append(Pyramid(self.settings.side, self.settings.scales).to(x.device))
-        maps = self.mixing(self._pyramid[0](x))
-        return torch.cat([*(m.float().permute(0, 2, 3, 1).flatten(1) for m in maps), PIXELS * pixels.flatten(1)], 1)
+        return torch.cat([m.float().permute(0, 2, 3, 1).flatten(1) for m in self.mixing(self._pyramid[0](x))], 1)
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """(n, numbers of pictures), of the size of features."""
+        return PIXELS * x.flatten(1)
 
     def maps(self, shown: Tensor) -> tuple[list[Tensor], Tensor]:
-        """`project`'s numbers as maps again, (n, c_l, h_l, w_l) each, in the order that convolutions like (channels last), and as pictures."""
-        sides = [self.settings.side // 2 ** (i + 2) for i in range(self.settings.scales)]
-        *parts, x = shown.split([*(width * side**2 for width, side in zip(self.mixing.widths, sides)), self.space.numbers], 1)
+        """What `project` (if it looked) and `pixels` gave as maps again, (n, c_l, h_l, w_l) each, in the order that convolutions like (channels
+        last), and as pictures."""
+        features, x = shown.split([shown.shape[1] - self.space.numbers, self.space.numbers], 1)
+        sides = [self.settings.side // 2 ** (i + 2) for i in range(self.settings.scales)] if features.shape[1] else []
+        parts = features.split([width * side**2 for width, side in zip(self.mixing.widths, sides)], 1) if sides else []
         maps = [part.unflatten(1, (side, side, -1)).permute(0, 3, 1, 2) for part, side in zip(parts, sides)]
         return maps, (x / PIXELS).unflatten(1, self.space.shape)
 
     def shown(self, x: Tensor) -> Tensor:
-        return self.project(self.augmentation(x), self.pixel_augmentation(x))
+        pixels = self.pixels(self.pixel_augmentation(x))
+        return torch.cat([self.project(self.augmentation(x)), pixels], 1) if self.clock.due(self.settings.every) else pixels
 
     def real(self, batch: Batch) -> Tensor:
         if "shown" not in batch:
@@ -68,4 +74,4 @@ class ProjectedGAN(GAN):
         return self.discriminator(*self.maps(shown), self.condition(y))
 
     def score(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.discriminator(*self.maps(self.project(x, x)), self.condition(label)).mean(1)
+        return self.discriminator(*self.maps(torch.cat([self.project(x), self.pixels(x)], 1)), self.condition(label)).mean(1)

@@ -234,6 +234,8 @@ class ProjectedGAN(GAN):
     """pixels at which the feature network sees items"""
     scales: int = Field(4, ge=1, le=4)
     """maps that are looked at, the finest first: at a 4th, 8th, 16th and 32nd of the side"""
+    every: int = Field(1, gt=0)
+    """rounds between two in which items are looked at through the feature network; in the others the discriminator of pixels judges alone"""
     mixing: int = Field(32, gt=0)
     """channels of the finest mixed map; each coarser one has twice as many"""
     generator: Generator = FastGANGenerator()
@@ -247,6 +249,12 @@ class ProjectedGAN(GAN):
         if value.kind == "ada":
             raise ValueError("ada follows how sure all discriminators are, which `augmentation` is told alone: take none, diffaugment or scheduled")
         return value
+
+    @model_validator(mode="after")
+    def _somebody_judges(self):
+        if self.every > 1 and not self.discriminator.pixels:
+            raise ValueError("rounds without a look leave it to the discriminator of pixels: set discriminator.pixels, or every to 1")
+        return self
 
 
 class VAE(GameSettings):

@@ -65,7 +65,8 @@ class Single(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Mixed maps, finest first, and pictures (n, c, h, w) -> logits (n, scales * places), or twice as many, with the one of the pixels repeated."""
+    """Mixed maps, finest first, and pictures (n, c, h, w) -> logits (n, scales * places), or twice as many, with the one of the pixels repeated so
+    that it counts as much; without maps that one alone, (n, 1)."""
 
     def __init__(self, settings: settings.ProjectedDiscriminator, *, widths: Sequence[int], space: Space, labels: int = 0):
         super().__init__()
@@ -73,5 +74,8 @@ class Discriminator(nn.Module):
         self.pixels = DCGANDiscriminator(width=settings.pixels).build(space=space, labels=labels) if settings.pixels else None
 
     def forward(self, maps: Sequence[Tensor], x: Tensor, label: Tensor | None = None) -> Tensor:
-        logits = torch.cat([scale(m, label) for scale, m in zip(self.scales, maps)], 1)
-        return logits if self.pixels is None else torch.cat([logits, self.pixels(x, label)[:, None].expand_as(logits)], 1)
+        logits = [scale(m, label) for scale, m in zip(self.scales, maps)]
+        if self.pixels is not None:
+            own = self.pixels(x, label)[:, None]
+            logits.append(own.expand(-1, sum(l.shape[1] for l in logits) or 1))
+        return torch.cat(logits, 1)

@@ -184,7 +184,7 @@ def biggan(facts: Facts) -> Configuration:
 
 def _tiny_projected(space: Space) -> ProjectedGAN:
     return ProjectedGAN(
-        noise=4, side=32, scales=2, mixing=4, generator=FastGANGenerator(width=8), discriminator=ProjectedDiscriminator(pixels=4),
+        noise=4, side=32, scales=2, every=2, mixing=4, generator=FastGANGenerator(width=8), discriminator=ProjectedDiscriminator(pixels=4),
         augmentation=DiffAugment(),
     )  # fmt: skip
 
