@@ -202,7 +202,7 @@ def resume(
 
 def environment_of(saved: Mapping[str, Any]) -> str:
     """What differs between where a run began and here, of the things that bits depend on."""
-    from sparring.runs.playing import environment
+    from sparring.runs.machine import environment
 
     here = environment()
     return ", ".join(f"{k} {saved[k]} there, {here[k]} here" for k in ("torch", "machine", "world") if k in saved and saved[k] != here[k])

@@ -7,6 +7,7 @@ import pytest
 from sparring.play.checkpoint import digest
 from sparring.runs.data import reopen
 from sparring.runs.folder import Folder
+from sparring.runs.looking import Looks
 from sparring.runs.planning import plan, start
 from sparring.runs.playing import Playing, make_trainer
 from sparring.runs.progress import Quiet
@@ -24,8 +25,8 @@ def train(capsys, tmp_path, monkeypatch):
     data = points(tmp_path / "points.csv")
 
     def run(score, *flags, name="run"):
-        made_up = lambda self: {"metrics": {"score": {"value": 0.0, "skill": score(self.trainer.clock.round)}}}
-        monkeypatch.setattr(Playing, "judgement", made_up)
+        made_up = lambda self: {"metrics": {"score": {"value": 0.0, "skill": score(self.game.clock.round)}}}
+        monkeypatch.setattr(Looks, "judgement", made_up)
         outcome = in_process(capsys, "train", "gan", "--data", data, "--run", tmp_path / name, *WATCHED, *POINTS, *flags)
         assert outcome.code == 0, outcome.err
         return tmp_path / name, outcome.out + outcome.err

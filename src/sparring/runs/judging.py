@@ -266,6 +266,16 @@ def triples(codec: Codec, made: dict[str, Tensor]) -> tuple[np.ndarray, np.ndarr
     return items, np.arange(len(items)) // (len(columns) * ABREAST)
 
 
+def score_items(game: Game, codec, batch: dict[str, Tensor]) -> Tensor:
+    """Logits (n,) on the CPU of compact items, told their label where the game wants one; the game must be watched or settled."""
+    device = next(game.parameters()).device
+    scores = []
+    for first in range(0, len(batch["x"]), 256):
+        part = codec.expand({name: column[first : first + 256].to(device) for name, column in batch.items()})
+        scores.append(game.score(part["x"], part.get("y")).float().cpu())
+    return torch.cat(scores)
+
+
 def mean_skill(metrics: dict[str, dict]) -> float | None:
     """Mean over metrics of skill cut to [0, 1]: what `best` is picked by. 1 is as good as held-out real items, 0 as a trivial generator."""
     skills = [min(1.0, max(0.0, m["skill"])) for m in metrics.values() if "skill" in m]

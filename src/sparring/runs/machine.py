@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 
 from sparring import __version__
-from sparring.base import devices, files
+from sparring.base import devices, files, ranks
 
 
 def machine() -> dict[str, Any]:
@@ -27,6 +27,19 @@ def machine() -> dict[str, Any]:
         "thread probe, ms": {str(n): round(1000 * s, 2) for n, s in speeds.items()}, "bf16": devices.has_bf16(device),
         "free memory, bytes": devices.free_memory(), "cache": str(files.cache()),
         "extras": {name: importlib.util.find_spec(module) is not None for name, module in extras.items()},
+    }  # fmt: skip
+
+
+def environment() -> dict[str, Any]:
+    """Versions and the machine, for recipe.json."""
+    import platform
+
+    import numpy
+    import torch
+
+    return {
+        "sparring": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version(),
+        "system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count(), "world": ranks.world(),
     }  # fmt: skip
 
 

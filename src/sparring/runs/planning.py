@@ -168,7 +168,8 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
     from sparring.play.checkpoint import load_fitting, save_local, save_trainer
     from sparring.runs.data import save
     from sparring.runs.folder import Folder, reserve
-    from sparring.runs.playing import environment, make_trainer
+    from sparring.runs.machine import environment
+    from sparring.runs.playing import make_trainer
 
     trainer = make_trainer(plan.configuration, plan.data, plan.seed)
     if from_run is not None:
@@ -209,7 +210,8 @@ def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:
 
     from sparring.runs.folder import Folder
     from sparring.runs.judging import FEWEST
-    from sparring.runs.playing import Playing, occasions
+    from sparring.runs.looking import occasions
+    from sparring.runs.playing import Playing
     from sparring.runs.progress import Quiet
 
     began = time.perf_counter()

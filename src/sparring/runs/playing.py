@@ -1,11 +1,11 @@
-"""Plays a run: the trainer yields records; here is decided about metrics, previews, `best`, checkpoints, the doctor, and when to go back."""
+"""Plays a run: the trainer yields records; here is decided when to look (`looking`), about `best`, checkpoints, the doctor, and when to go back."""
 
 import contextlib
-import os
+import math
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,18 @@ import torch
 
 from sparring.base import devices, files, ranks
 from sparring.base.errors import UserError, WorkError
-from sparring.base.seeding import generator, reseed
-from sparring.games.capabilities import Scores, Transforms
-from sparring.metrics.calibration import Calibration, accuracy, calibrate
+from sparring.base.seeding import reseed
 from sparring.play.checkpoint import load_trainer, save_clock, save_local, save_trainer
 from sparring.play.game import Game
 from sparring.play.optimizers import CAUTION
 from sparring.play.trainer import Record, Trainer
-from sparring.play.watching import conditions, sample, watching
-from sparring.recipes.recipe import Configuration, Watching
+from sparring.play.watching import watching
+from sparring.recipes.recipe import Configuration
 from sparring.runs import health
 from sparring.runs.data import Data
 from sparring.runs.folder import Folder, whole
-from sparring.runs.judging import FEWEST, answers, fakes, judge_for, judged, makes, mean_skill, tells, triples
+from sparring.runs.judging import mean_skill
+from sparring.runs.looking import Looks, periods
 from sparring.runs.progress import Display
 from sparring.runs.tracking import TensorBoard
 
@@ -36,29 +35,6 @@ ATTEMPTS = 4
 TOLERANCE, SURE = 0.01, 500
 """how far below the highest mean skill a later checkpoint may be and still become the best, by so many held-out items or more: fewer are not as
 sure, by the root of their number"""
-VERDICTS = 128
-"""held-out and generated items that the discriminator is asked about at a tick"""
-BINS = 24
-"""of a histogram of its scores"""
-PER_LABEL = 10
-"""items of each label in a preview"""
-PREVIEWED = 24
-"""given items in a preview"""
-
-
-def periods(watch: Watching, length: int) -> tuple[int, int, int]:
-    """Rounds between ticks, judgements and previews of a run of this length; the latter two are whole ticks, or 0 for never."""
-    tick = max(1, length // 200) if watch.tick == "auto" else watch.tick
-    judge = max(1, length // 10) if watch.judge == "auto" else watch.judge
-    preview = max(1, length // 40) if watch.preview == "auto" else watch.preview
-    whole_ticks = lambda rounds: -(-rounds // tick) * tick
-    return tick, whole_ticks(judge), whole_ticks(preview)
-
-
-def occasions(watch: Watching, length: int) -> dict[str, int]:
-    """How often a run of this length ticks, judges and makes a preview."""
-    tick, judge, preview = periods(watch, length)
-    return {"tick": length // tick + 1, "judgement": length // judge + 1 if judge else 0, "preview": length // preview + 1 if preview else 0}
 
 
 def _seconds(look: Callable[[], Any]) -> float:
@@ -106,10 +82,9 @@ class Playing:
         self.improved = False
         self.events: list[dict[str, Any]] = []
         self.codes: set[str] = set()
-        self.scores: dict[str, list[float]] = {}
         self.signal, self.looping = 0, False
         self.tick, self.judge_every, self.preview_every = periods(self.configuration.watching, self.configuration.rounds)
-        self.judge = None
+        self.looks = Looks(self.game, data, self.configuration.watching, folder.path)
 
     # ---- from beginning to end
 
@@ -124,7 +99,7 @@ class Playing:
                 self.notes |= {"stopped": None, "stale": 0}
             try:
                 if self.leads:
-                    self.prepare()
+                    self.looks.prepare(self.display)
                     self.folder.set_status("running", self.trainer.clock.round, total)
                 self.looping = True
                 deadline = None if stop_after is None else time.monotonic() + stop_after
@@ -163,21 +138,6 @@ class Playing:
         rates = lambda round: [player.optimizer.at(replace(clock, round=round))["lr"] for player in self.trainer.players.values()]
         return all(abs(now - last) <= abs(now - first) for first, now, last in zip(rates(0), rates(clock.round), rates(length)))
 
-    def prepare(self) -> None:
-        """What watching needs, before the first round: extractors are trained or fetched here."""
-        part = self.data.held_out
-        if part is None:
-            self.display.warn("too few items to hold any out: nothing will be measured and the last checkpoint is the best")
-        elif self.judge_every and makes(self.game):
-            if self.game.space.pictures:
-                self.display.note("preparing metrics (for new pictures the network that judges them is trained first: about a minute, once)")
-            with torch.random.fork_rng(devices=[]):
-                watching = self.configuration.watching
-                self.judge = judge_for(self.data, part, names=watching.metrics, n=watching.items, game=self.game)
-            if self.judge is None:
-                few = self.data.count(part)
-                self.display.warn(f"{few} items are held out, metrics need {FEWEST}: nothing will be measured and the last checkpoint is the best")
-
     def loop(self, total: int, board: TensorBoard, deadline: float | None) -> None:
         saved_at, again, stage = time.monotonic(), True, self.trainer.stage_number()
         while again and not self.over(total):
@@ -215,10 +175,10 @@ class Playing:
 
     def rehearse(self) -> dict[str, float]:
         """Seconds that a round, a tick, a preview and a judgement take. For a run that is thrown away."""
-        lazy = getattr(self.configuration.game, "penalty", None)
-        period = 2 * (lazy.every if lazy is not None else 1)
+        settings = self.configuration.game
+        period = 2 * math.lcm(*(part.every for part in (settings, getattr(settings, "penalty", None)) if hasattr(part, "every")))
         self.restore()
-        self.prepare()
+        self.looks.prepare(self.display)
         play = lambda: sum(1 for _ in self.trainer.rounds(period, every=period))
         play()
         played, start = 0, time.perf_counter()
@@ -227,10 +187,10 @@ class Playing:
             played += period
         costs = {"round": (time.perf_counter() - start) / played, "judgement": 0.0}
         with watching(self.game):
-            costs["tick"] = _seconds(self.verdicts)
-            costs["preview"] = _seconds(lambda: self.preview(0))
-            if self.judge is not None:
-                costs["judgement"] = _seconds(self.judgement)
+            costs["tick"] = _seconds(self.looks.verdicts)
+            costs["preview"] = _seconds(lambda: self.looks.preview(0))
+            if self.looks.judge is not None:
+                costs["judgement"] = _seconds(self.looks.judgement)
         return costs
 
     # ---- looking
@@ -246,11 +206,12 @@ class Playing:
             "metrics": {}, "health": [], "speed": {k: round(v, 2) for k, v in record.speed.items()}, "skipped": record.skipped,
         }  # fmt: skip
         with watching(self.game):
-            event["watch"] |= finite(self.verdicts())
-            if self.scores:
-                event["scores"] = self.scores
-            if self.judge is not None and (record.round % self.judge_every == 0 or at_end):
-                measured = self.judgement()["metrics"]
+            event["watch"] |= finite(self.looks.verdicts())
+            self.notes["calibration"] = self.looks.calibration
+            if self.looks.scores:
+                event["scores"] = self.looks.scores
+            if self.looks.judge is not None and (record.round % self.judge_every == 0 or at_end):
+                measured = self.looks.judgement()["metrics"]
                 event["metrics"] = {k: {f: m[f] for f in ("value", "floor", "skill") if f in m} for k, m in measured.items()}
                 event["skill"] = mean_skill(measured)
                 if event["skill"] is not None:
@@ -260,52 +221,9 @@ class Playing:
                     slack = TOLERANCE * max(1.0, SURE / min(self.configuration.watching.items, self.data.count(self.data.held_out))) ** 0.5
                     self.notes["skill"], self.improved = highest, event["skill"] >= highest - slack
             if self.preview_every and (record.round % self.preview_every == 0 or at_end):
-                self.preview(record.round)
+                self.looks.preview(record.round)
         event["health"] = [finding.code for finding in health.examine([*self.events, event])] if event["metrics"] or at_end else []
         return event
-
-    def judgement(self) -> dict[str, Any]:
-        """What is measured during training."""
-        return judged(self.judge, self.data, self.game, self.data.held_out, self.configuration.watching.items, seed=1)
-
-    def verdicts(self) -> dict[str, float]:
-        """The discriminator's accuracy on held-out and on generated items; remembers its calibration and how its scores are spread."""
-        if not (isinstance(self.game, Scores) and makes(self.game)):
-            return {}
-        part = self.data.held_out or "train"
-        some = torch.randperm(len(self.data.part(part)["x"]), generator=generator("verdicts"))[:VERDICTS]      # data may be sorted by label
-        real = {k: v[some] for k, v in self.data.part(part).items()}
-        made = fakes(self.data, self.game, part, len(real["x"]), seed=2)
-        real_score, fake_score = (score_items(self.game, self.data.codec, batch) for batch in (real, made))
-        self.notes["calibration"] = asdict(calibrate(real_score, fake_score, part))
-        self.scores = spread(real_score, fake_score)
-        return accuracy(real_score, fake_score)
-
-    def preview(self, round: int) -> None:
-        """previews/000100.png for fixed noise, or for fixed given pictures: each beside what was made of it and its target."""
-        if not makes(self.game):
-            return
-        (self.folder.path / "previews").mkdir(exist_ok=True)
-        if isinstance(self.game, Transforms):
-            items, rows = triples(self.data.codec, answers(self.data, self.game, self.data.held_out or "train", PREVIEWED, seed=0))
-            self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", rows)
-            return
-        classes = len(self.game.space.labels) if tells(self.game) else 0
-        labels = torch.arange(min(classes, 20)).repeat_interleave(PER_LABEL) if classes else None
-        pictures = self.game.space.pictures
-        n = len(labels) if labels is not None else 64 if pictures else 2500
-        asked = labels if labels is not None else conditions(self.game, n, seed=0)
-        items = self.data.codec.decode(sample(self.game, n, 0, asked))
-        real = lambda: self.data.codec.decode(self.data.codec.expand({"x": self.data.first("train", 2500)})["x"])
-        drawn = {} if pictures else {"real": real(), "score": self.probability}
-        self.data.codec.preview(items, self.folder.path / "previews" / f"{round:06d}.png", None if labels is None else labels.numpy(), **drawn)
-
-    def probability(self, points) -> Any:
-        """Of being real, for points in the data's units: the heat map of a preview. None for games without a discriminator."""
-        if self.notes["calibration"] is None or self.game.conditional:
-            return torch.full((len(points),), 0.5).numpy()
-        scores = score_items(self.game, self.data.codec, {"x": self.data.codec.compact(points)})
-        return Calibration(**self.notes["calibration"])(scores).numpy()
 
     def consult(self) -> None:
         """Says what the doctor found, each thing once."""
@@ -348,6 +266,7 @@ class Playing:
             self.display.warn(f"checkpoint {checkpoints[-1].name} is damaged; going on from {good[-1].name}")
         notes = load_trainer(self.trainer, good[-1])
         self.notes |= {k: v for k, v in notes.items() if k != "events"}
+        self.looks.calibration = self.notes["calibration"]
         if self.leads:
             self.folder.drop_after(good[-1])
             for which, name in (("last", good[-1].name), ("best", self.notes["best"])):        # a kill may have come before these
@@ -396,37 +315,3 @@ class Playing:
         finally:
             for s, handler in before.items():
                 signal.signal(s, handler)
-
-
-def score_items(game: Game, codec, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Logits (n,) on the CPU of compact items, told their label where the game wants one; the game must be watched or settled."""
-    device = next(game.parameters()).device
-    scores = []
-    for first in range(0, len(batch["x"]), 256):
-        part = codec.expand({name: column[first : first + 256].to(device) for name, column in batch.items()})
-        scores.append(game.score(part["x"], part.get("y")).float().cpu())
-    return torch.cat(scores)
-
-
-def spread(real: torch.Tensor, fake: torch.Tensor) -> dict[str, list[float]]:
-    """{range: [least, greatest], real: counts, fake: counts} of logits in BINS equal parts; {} where none is finite."""
-    real, fake = (s[s.isfinite()].double() for s in (real, fake))
-    low, high = (float(f(torch.cat([real, fake]))) for f in (torch.min, torch.max)) if len(real) + len(fake) else (0.0, 0.0)
-    if not low < high:
-        return {}
-    count = lambda s: torch.histc(s, BINS, low, high).long().tolist()
-    return {"range": [round(low, 4), round(high, 4)], "real": count(real), "fake": count(fake)}
-
-
-def environment() -> dict[str, Any]:
-    """Versions and the machine, for recipe.json."""
-    import platform
-
-    import numpy
-
-    from sparring import __version__
-
-    return {
-        "sparring": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version(),
-        "system": platform.system(), "machine": platform.machine(), "cores": os.cpu_count(), "world": ranks.world(),
-    }  # fmt: skip

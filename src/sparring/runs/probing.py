@@ -11,8 +11,7 @@ from sparring.metrics.probing import Subject
 from sparring.play.game import Game, Generates
 from sparring.play.watching import conditions
 from sparring.runs.data import Data
-from sparring.runs.judging import fakes
-from sparring.runs.playing import score_items
+from sparring.runs.judging import fakes, score_items
 
 
 def subject(data: Data, game: Game, extractor: Extractor) -> Subject:

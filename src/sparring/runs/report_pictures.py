@@ -17,8 +17,7 @@ from sparring.metrics.calibration import Calibration
 from sparring.metrics.neighbours import closeness, nearest_two
 from sparring.play.game import Generates
 from sparring.runs.figures import Window, histogram, image, plane, scatter, sheet
-from sparring.runs.judging import answers, fakes, makes, triples
-from sparring.runs.playing import score_items
+from sparring.runs.judging import answers, fakes, makes, score_items, triples
 from sparring.runs.report_material import SEED, Material
 from sparring.runs.report_words import number, percent
 

@@ -29,8 +29,7 @@ from sparring.recipes.recipe import Configuration
 from sparring.runs import health
 from sparring.runs.data import Data, reopen
 from sparring.runs.folder import Folder
-from sparring.runs.judging import FEWEST, judge_for, judged, mean_skill, metrics_of, tells
-from sparring.runs.playing import score_items
+from sparring.runs.judging import FEWEST, judge_for, judged, mean_skill, metrics_of, score_items, tells
 from sparring.runs.probing import subject
 
 if TYPE_CHECKING:
