@@ -16,6 +16,7 @@ import torch
 from sparring.games.classic import GAN
 from sparring.runs.folder import Folder, whole
 from sparring.runs.lock import Lock
+from sparring.runs.looking import Looks
 from sparring.runs.playing import ATTEMPTS, Playing
 from tests.running import POINTS, Outcome, ended, fingerprint, in_process, points, start
 
@@ -109,10 +110,13 @@ def test_a_signal_saves_and_says_how_to_resume(number, code, long, undisturbed, 
     assert_same(run, undisturbed / "long")
 
 
-@pytest.mark.parametrize("where", ["restore", "prepare", "look", "verdicts", "consult", "save"])
+PLACES = [(Playing, "restore"), (Looks, "prepare"), (Playing, "look"), (Looks, "verdicts"), (Playing, "consult"), (Playing, "save")]
+
+
+@pytest.mark.parametrize("part, where", PLACES, ids=[where for _, where in PLACES])
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_at_any_place(where, number, code, short, undisturbed, call, tmp_path, monkeypatch):
-    was, count = getattr(Playing, where), 0
+def test_a_signal_at_any_place(part, where, number, code, short, undisturbed, call, tmp_path, monkeypatch):
+    was, count = getattr(part, where), 0
 
     def then_signal(self, *arguments):
         nonlocal count
@@ -122,7 +126,7 @@ def test_a_signal_at_any_place(where, number, code, short, undisturbed, call, tm
             signal.raise_signal(number)
         return done
 
-    monkeypatch.setattr(Playing, where, then_signal)
+    monkeypatch.setattr(part, where, then_signal)
     outcome = call(*short, "--run", "run")
     assert outcome.code == code and "`sparring resume run` goes on" in outcome.err
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, "handlers are put back"
