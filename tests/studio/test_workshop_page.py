@@ -90,7 +90,7 @@ def test_a_run_is_started_watched_stopped_resumed_and_judged(page):
     until(lambda: page.get_by_test_id("preview").inner_text() == "round 15")
     page.get_by_role("link", name="Runs", exact=True).last.click()
     row = page.get_by_role("listitem").filter(has_text="mine")
-    assert "Finished" in row.inner_text() and "600 rounds" in row.inner_text()
+    until(lambda: "Finished" in row.inner_text() and "600 rounds" in row.inner_text())
 
 
 def test_two_runs_are_compared_and_names_are_only_text(page, place):
