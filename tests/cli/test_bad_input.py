@@ -27,6 +27,7 @@ ARGUMENTS = {
     "wrong type of an option": ("train gan --data points.csv --rounds x", "--rounds"),
     "not finite": ("train gan --data points.csv --penalty.gamma nan", "gamma"),
     "out of range": ("train gan --data points.csv --batch -1", "greater than 0"),
+    "settings that do not go together": ("train projected --data pictures --discriminator.pixels 0 --every 4", "--game.[a-z.]+: rounds without a look"),
     "no thread": ("train gan --data points.csv --hardware.threads 0", "greater than 0"),
     "no rounds": ("train gan --data points.csv --rounds 0", "--rounds"),
     "no minutes": ("train gan --data points.csv --minutes 0", "--minutes must be above 0"),

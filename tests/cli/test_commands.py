@@ -167,6 +167,9 @@ def test_minutes_fix_the_rounds_before_the_first(call, data, tmp_path):
     outcome = call("train", "gan", "--data", data / "points.csv", "--minutes", "0.001", "--run", "short", *POINTS)
     assert outcome.code == 0 and "0.001 minutes are about --rounds 1" in outcome.err
     assert json.loads((tmp_path / "short/recipe.json").read_text())["rounds"] == 1
+    assert "half of them are played all the same, and the command takes about" in outcome.err
+    outcome = call("train", "gan", "--data", data / "points.csv", "--minutes", "0.1", "--run", "longer", *POINTS)
+    assert outcome.code == 0 and json.loads((tmp_path / "longer/recipe.json").read_text())["rounds"] > 20, "3 of 6 seconds are for rounds"
 
 
 # ---- samples

@@ -113,11 +113,11 @@ def explain(error: ValidationError, data: Any) -> str:
     first = error.errors(include_url=False)[0]
     inside = ("function-", "literal[", "constrained-")               # steps of pydantic's own, not of the user's path
     spot = [str(part) for part in first["loc"] if not str(part).startswith(inside) and part not in ("int", "float", "str", "tuple")]
-    where = ".".join(spot) or "the whole"
+    where = ".".join(spot) + ": " if spot else ""
     if first["type"] == "extra_forbidden":
         return f"unknown setting {where!r}{nearest(spot[-1], _names(Settings))}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if first["type"] == "value_error" else f"{where}: {message}, got {first['input']!r}"
+    return f"{where}{message}" if first["type"] == "value_error" else f"{where}{message}, got {first['input']!r}"
 
 
 def _names(family: type[Settings]) -> set[str]:

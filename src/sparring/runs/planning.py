@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FEW_OF_A_LABEL = 20
 """training items below which a label is hardly learnt"""
+LATE = 1.1
+"""times the minutes asked for: who waits longer is told"""
 EXAMPLE_SPANS = (("choice", 10, 64, 64), ("value", 74, 1, 0))
 """of a column of numbers beside one of 10 categories"""
 
@@ -201,8 +203,9 @@ def _removed_on_failure(empty: Path) -> Iterator[None]:
         raise
 
 
-def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:
-    """How many rounds fit into `minutes` of wall time of the whole command, of which `elapsed` seconds are gone.
+def rounds_for(plan: Plan, minutes: float, elapsed: float) -> tuple[int, float]:
+    """How many rounds fit into `minutes` of wall time of the whole command, of which `elapsed` seconds are gone, and how many seconds the
+    command will take. At least half of the minutes are for rounds, whatever preparing and measuring take beside.
 
     A rehearsal in a folder that is thrown away measures the speed of rounds and what each kind of watching costs; that is set aside.
     """
@@ -220,19 +223,19 @@ def rounds_for(plan: Plan, minutes: float, elapsed: float) -> int:
         start(rehearsal)
         playing = Playing(Folder(rehearsal.path), plan.data, Quiet())
         costs = playing.rehearse()
-        ending = 0.0
+        ending = 2.0
         if plan.data.count("test") >= FEWEST:
             conclude(rehearsal.path, Quiet())              # fills the cache of real features ...
             start_of_end = time.perf_counter()
             conclude(rehearsal.path, Quiet())              # ... so that this one costs what the last one will
-            ending = 1.2 * (time.perf_counter() - start_of_end)
-    left = 60 * minutes - elapsed - (time.perf_counter() - began) - ending - 2.0
-    watching = {kind: seconds for kind, seconds in costs.items() if kind != "round"}
-    n = max(1, int(left / costs["round"]))
+            ending += 1.2 * (time.perf_counter() - start_of_end)
+    around = elapsed + time.perf_counter() - began + ending
+    watching = lambda n: sum(times * costs[kind] for kind, times in occasions(plan.configuration.watching, n).items())
+    left, n, seen = 60 * minutes - around, 1, 0.0
     for _ in range(8):                                     # how often is watched depends on the length, and the length on that
-        times = occasions(plan.configuration.watching, n)
-        n = max(1, int((left - sum(times[kind] * seconds for kind, seconds in watching.items())) / costs["round"]))
-    return n
+        n = max(1, int(max(left - seen, 60 * minutes / 2) / costs["round"]))
+        seen = watching(n)
+    return n, around + n * costs["round"] + seen
 
 
 def check_length(rounds: int | None, minutes: float | None) -> None:
@@ -252,9 +255,14 @@ def carry_out(planned: Plan, *, minutes: float | None, began: float, from_run: s
 
     display = display or Quiet()
     if minutes is not None:
-        n = rounds_for(planned, minutes, time.perf_counter() - began)
+        n, seconds = rounds_for(planned, minutes, time.perf_counter() - began)
         planned.configuration = planned.configuration.model_copy(update={"rounds": n})
         display.note(f"{minutes:g} minutes are about --rounds {n}")
+        if seconds > 60 * minutes * LATE:
+            display.warn(
+                f"preparing and measuring leave too little of {minutes:g} minutes: half of them are played all the same, "
+                f"and the command takes about {seconds / 60:.2g} minutes"
+            )
     for problem in planned.data.source.problems:
         display.warn(problem)
     told = getattr(planned.configuration.game, "conditional", False)                  # a game that has no such setting is told nothing
