@@ -1,10 +1,12 @@
-"""Families on CIFAR-10, 32 px, with labels: the same minutes for each, judged by a classifier of CIFAR-10 and by EfficientNet-Lite0.
+"""Families on CIFAR-10, 32 px, with labels: the same minutes for each, judged by two classifiers of CIFAR-10 and by EfficientNet-Lite0.
 
     python -m benchmarks.cifar --cifar FILE [--recipes dcgan biggan stylegan2 r3gan projected] [--seeds 0 1] [--minutes 25] [--threads auto]
 
 FILE is an .npz with `jpeg` (bytes of all pictures), `offsets` and `labels`. Each run trains on about 21,000 pictures and is judged at its best
-checkpoint: 5,000 generated pictures against 5,000 training pictures on the classifier's features, 1,500 on EfficientNet's (which is no judge
-of `projected`, whose loss looks through it). With --threads 1 two runs can share two cores; the result says how many each had.
+checkpoint: 5,000 generated pictures against 5,000 training pictures on the features of a classifier, 1,500 on EfficientNet's (which is no judge
+of `projected`, whose loss looks through it). The classifier that every run has learns for a minute and is right about 68 % of held-out pictures;
+the same network after four times as many steps is right about 79 % and tells runs apart that look equal to the first: so both judge.
+With --threads 1 two runs can share two cores; the result says how many each had.
 """
 
 import argparse
@@ -24,6 +26,8 @@ from sparring.modalities.images import grid
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 OWN = ("fd", "kid", "precision", "recall", "density", "coverage", "label_accuracy", "copies")
+LONGER = 6000
+"""steps of the second classifier"""
 OTHER = ("fd_efficientnet", "kid_efficientnet")
 
 
@@ -47,6 +51,7 @@ def one(recipe: str, seed: int, options: argparse.Namespace, data: Path, folder:
     run = sparring.train(recipe, str(data), run=folder / f"{recipe}-{seed}", seed=seed, minutes=options.minutes, settings=settings)
     seconds = time.perf_counter() - start
     found = values(run.measure(metrics=OWN, n=5000)["metrics"])
+    longer = values(run.measure(metrics=OWN[:-1], n=5000, judge_steps=LONGER)["metrics"])
     if recipe != "projected" and not options.quick:
         found |= values(run.measure(metrics=OTHER, n=1500)["metrics"])
     sheet = grid(run.sample(100, seed=0, label=[c for c in CLASSES for _ in range(10)]), np.arange(10).repeat(10))
@@ -57,6 +62,7 @@ def one(recipe: str, seed: int, options: argparse.Namespace, data: Path, folder:
         "recipe": recipe, "seed": seed, "seconds": round(seconds), "rounds": run.status["round"], "batch": run.configuration.batch,
         "threads": run.configuration.hardware.threads, "checkpoint": run.checkpoint.name, "verdict": run.doctor()["verdict"], "set": options.set,
         "images a second": round(sum(e["speed"]["images"] for e in events) / len(events)), "metrics": found,
+        "metrics by the classifier that learnt longer": longer,
         "fd on validation": {e["round"]: round(e["metrics"]["fd"]["value"], 3) for e in events if "fd" in e["metrics"]},
     }  # fmt: skip
 

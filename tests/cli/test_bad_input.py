@@ -27,7 +27,7 @@ ARGUMENTS = {
     "wrong type of an option": ("train gan --data points.csv --rounds x", "--rounds"),
     "not finite": ("train gan --data points.csv --penalty.gamma nan", "gamma"),
     "out of range": ("train gan --data points.csv --batch -1", "greater than 0"),
-    "settings that do not go together": ("train projected --data pictures --discriminator.pixels 0 --every 4", "--game.[a-z.]+: rounds without a look"),
+    "settings against each other": ("train projected --data pictures --discriminator.pixels 0 --every 4", "--game.[a-z.]+: rounds without a look"),
     "no thread": ("train gan --data points.csv --hardware.threads 0", "greater than 0"),
     "no rounds": ("train gan --data points.csv --rounds 0", "--rounds"),
     "no minutes": ("train gan --data points.csv --minutes 0", "--minutes must be above 0"),
@@ -72,6 +72,8 @@ ARGUMENTS = {
     "samples without data": ("measure points.csv", "--data"),
     "measure against absent data": ("measure run --data absent.csv", "there is no data"),
     "score another kind": ("score run pictures", "holds images, the run was trained on points"),
+    "a judge that learns nothing": ("measure run --judge-steps 0", "--judge-steps must be at least 1"),
+    "a judge of points": ("measure run --judge-steps 9", "no trained network judges"),
     "compare one": ("compare run", "two runs or more"),
 }
 

@@ -248,6 +248,8 @@ def test_measure_a_run_and_a_folder_of_samples(call, document, digits_run, data)
     judged = document("measure", "made", "--data", data / "digits.npz", "-n", "40", "--metrics", "fd,coverage")
     assert judged["metrics"].keys() == {"fd", "coverage"} and judged["metrics"]["fd"]["floor"] == measured["metrics"]["fd"]["floor"]
     assert "fd" in call("measure", digits_run, "-n", "40", "--metrics", "fd").out
+    longer = document("measure", digits_run, "-n", "40", "--metrics", "fd", "--judge-steps", "5")["metrics"]["fd"]["protocol"]
+    assert longer["extractor"] == measured["metrics"]["fd"]["protocol"]["extractor"] + "-5" and 0 <= longer["extractor_accuracy"] <= 1
 
 
 def test_measure_on_other_data(document, points_run, data):

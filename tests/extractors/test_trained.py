@@ -144,6 +144,8 @@ def test_the_choice_follows_the_data(monkeypatch, tmp_path):
     chosen = extractors_for(labelled, "things", {"x": x, "y": y}, none)
     assert {role: extractor.name for role, extractor in chosen.items()} == {"own": "cnn-things", "numbers": "pixels"}
     assert extractors_for(plain, "things", {"x": x}, none)["own"].name == "ssl-things"
+    longer = [extractors_for(codec, "things", {"x": x, "y": y}, none, steps=7)["own"] for codec in (labelled, plain)]
+    assert [(extractor.name, extractor.settings.steps) for extractor in longer] == [("cnn-things-7", 7), ("ssl-things-7", 7)]
     coordinates = extractors_for(points, "ring", {"x": torch.zeros(9, 2)}, {"x": torch.zeros(0, 2)})["own"]
     assert coordinates.name == "coordinates"
     assert coordinates.features(torch.ones(3, 2)).shape == (3, 2)

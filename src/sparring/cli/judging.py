@@ -12,6 +12,7 @@ def add_measure(parser):
     parser.add_argument("--metrics", default="", help="names, with commas between (`sparring list metrics`)")
     parser.add_argument("-n", type=int, help="items judged (default 1,500; 2,500 points)")
     parser.add_argument("--inception", metavar="FILE", help="the published Inception weights, for fid")
+    _judge_steps(parser)
     parser.add_argument("--target", metavar="COLUMN", help="of a table, the column that others predict, for tstr and augmented")
     json_flag(parser)
 
@@ -24,17 +25,13 @@ def measure(options):
         names += ("fid",)
     if options.n is not None and options.n < 10:
         raise UserError("-n must be at least 10")
+    asked = {"metrics": names, "n": options.n, "inception": options.inception, "target": options.target, "judge_steps": _judge_steps_of(options)}
     if (Path(options.what) / "recipe.json").exists():
-        document = service.load_run(options.what).measure(
-            options.data, metrics=names, n=options.n, inception=options.inception, target=options.target
-        )
+        document = service.load_run(options.what).measure(options.data, **asked)
     elif options.data is None:
         raise UserError(f"{options.what} is no run folder: to judge samples say what they should look like, with --data")
     else:
-        document = service.measure_samples(
-            options.what, options.data, metrics=names, n=options.n, inception=options.inception, target=options.target
-        )
-
+        document = service.measure_samples(options.what, options.data, **asked)
     emit(options, document, measure_lines)
 
 
@@ -48,8 +45,21 @@ def measure_lines(document):
             *(f"not measured: {name} ({why})" for name, why in document["skipped"].items())]  # fmt: skip
 
 
+def _judge_steps(parser):
+    parser.add_argument(
+        "--judge-steps", type=int, metavar="N", help="how long the network that judges pictures learns (default: about a minute): finer, slower once"
+    )
+
+
+def _judge_steps_of(options):
+    if options.judge_steps is not None and options.judge_steps < 1:
+        raise UserError("--judge-steps must be at least 1")
+    return options.judge_steps
+
+
 def add_compare(parser):
     parser.add_argument("runs", metavar="RUN", nargs="+")
+    _judge_steps(parser)
     parser.add_argument("--grid", type=Path, metavar="FILE", help="a picture of every run's samples beside real ones")
     json_flag(parser)
 
@@ -68,7 +78,7 @@ def compare(options):
         drawn = [document["picture"]] if "picture" in document else []
         return [f"on {document['data']}, n = {runs[0]['n']:,}", *table(rows), *drawn]
 
-    emit(options, compare(options.runs, options.grid), lines)
+    emit(options, compare(options.runs, options.grid, _judge_steps_of(options)), lines)
 
 
 def add_doctor(parser):

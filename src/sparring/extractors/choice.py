@@ -8,6 +8,7 @@ from sparring.base.space import Space
 from sparring.extractors.classifier import classifier
 from sparring.extractors.extractor import Extractor, Numbers
 from sparring.extractors.selfsupervised import selfsupervised
+from sparring.extractors.settings import Classifier, SelfSupervised
 from sparring.extractors.training import Batch
 
 
@@ -27,12 +28,14 @@ def extractors_for(
     *,
     names: Iterable[str] = (),
     inception: str | Path | None = None,
+    steps: int | None = None,
     seed: int = 0,
 ) -> dict[str, Extractor]:
     """The extractors that judge data called `name`, by role. training, held_out: compact batches.
 
     own: for pictures `cnn-<name>`, a classifier trained on the training items' labels, or without at least two labels `ssl-<name>`,
-    trained without; for points their coordinates. Trained once (half a minute to a minute on one core) and kept in the cache.
+    trained without; for points their coordinates. Trained once (half a minute to a minute on one core) and kept in the cache. steps: moves of the
+    optimizer instead of those few; an extractor that learnt longer sees finer differences, has a name of its own, and gives other numbers.
     numbers: the items' own numbers. For pictures also efficientnet, when a metric that looks through it is among `names`, and
     inception, when its weights file is given; UserError when they cannot be had.
     """
@@ -49,8 +52,9 @@ def extractors_for(
         from sparring.extractors.efficientnet import EfficientNetLite0
 
         fixed["efficientnet"] = EfficientNetLite0()
+    asked, named = ({}, name) if steps is None else ({"steps": steps}, f"{name}-{steps}")
     if "y" in training and codec.space.labels and len(training["y"].unique()) > 1:
-        own = classifier(f"cnn-{name}", shape, len(codec.space.labels), training, held_out, codec.expand, seed=seed)
+        own = classifier(f"cnn-{named}", shape, len(codec.space.labels), training, held_out, codec.expand, Classifier(**asked), seed)
     else:
-        own = selfsupervised(f"ssl-{name}", shape, training, codec.expand, seed=seed)
+        own = selfsupervised(f"ssl-{named}", shape, training, codec.expand, SelfSupervised(**asked), seed)
     return {"own": own, "numbers": numbers} | fixed

@@ -134,8 +134,8 @@ class Judge:
             extractors = [self.extractors[role] for role in metric.views]
             protocol["extractor"] = " and ".join(e.name for e in extractors)
             protocol["extractor_hash"] = " ".join(e.hash for e in extractors)
-        if "classifier" in metric.needs and extractors[0].test_accuracy is not None:
-            protocol["extractor_accuracy"] = extractors[0].test_accuracy
+            if extractors[0].test_accuracy is not None:                      # who sees labels badly sees little else
+                protocol["extractor_accuracy"] = extractors[0].test_accuracy
         if "modes" in metric.needs:
             protocol["reference"] = "the known mixture"
         elif "labels" in metric.needs:

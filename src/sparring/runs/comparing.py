@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 def measure_samples(
-    samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None, target: str | None = None
-) -> dict[str, Any]:
+    samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None, target: str | None = None,
+    judge_steps: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Judges a file or folder of samples (of any program) against data, by the same protocol as a run."""
     from sparring.modalities.kinds import fit
     from sparring.modalities.open import open_named
@@ -27,17 +28,17 @@ def measure_samples(
         raise UserError(f"{samples} holds {made.kind}, {data} holds {source.kind}: they cannot be compared")
     codec = fit(source, Encoding.named(source.kind)())
     held = prepare(full, source, codec, Split())
-    judge = judge_for(held, "test", names=metrics, n=n, inception=inception, target=target)
+    judge = judge_for(held, "test", names=metrics, n=n, inception=inception, target=target, judge_steps=judge_steps)
     if judge is None:
         raise UserError(f"{data} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more data")
     return {"run": None, "samples": made_full, "data": full, **judge_source(judge, codec, made)}
 
 
-def compare(paths: Iterable[str | Path], picture: str | Path | None = None) -> dict[str, Any]:
+def compare(paths: Iterable[str | Path], picture: str | Path | None = None, judge_steps: int | None = None) -> dict[str, Any]:
     """Runs side by side, judged on the same data (those of the first) by the same protocol: all on the smallest of their test parts,
     since metrics of unequal numbers of items cannot be compared. Its items are in every run's test part, where the data are the same.
 
-    picture: a file to draw every run's samples in, a column a run, with real held-out items as the last column.
+    judge_steps: as of `Run.measure`; picture: a file to draw every run's samples in, a column a run, with real held-out items as the last column.
     """
     from sparring.modalities.split import held_out
     from sparring.runs.run import Run
@@ -51,7 +52,7 @@ def compare(paths: Iterable[str | Path], picture: str | Path | None = None) -> d
     data = runs[0].data.text
     parts = min((run.configuration.split for run in runs), key=lambda parts: held_out(len(runs[0].data.source), parts)[1])
     found = [
-        run.measure(data=data, split=parts)
+        run.measure(data=data, split=parts, judge_steps=judge_steps)
         | {"recipe": run.folder.recipe()["recipe"], "rounds": run.status["round"], "verdict": run.doctor()["verdict"]}
         for run in runs
     ]

@@ -43,11 +43,13 @@ def metrics_of(kind: str, names: Iterable[str]) -> list[Metric]:
 
 def judge_for(
     data: Data, part: str, *, names: Iterable[str] = (), n: int | None = None, inception: str | None = None, density: Any = None,
-    game: Game | None = None, target: str | None = None,
+    game: Game | None = None, target: str | None = None, judge_steps: int | None = None,
 ) -> "Judge | TableJudge | None":  # fmt: skip
     """A judge with the training part as reference and `part` as held-out items; None where too few are held out. `game`: one that answers to
     given items, whose trivial answers are then the baseline; what it translates back has a judge of its own. `target`: the column of a
-    table that others predict, by default that of its encoding."""
+    table that others predict, by default that of its encoding. `judge_steps`: how long the extractor of these data learns, by default a minute."""
+    if judge_steps is not None and (data.source.kind == "tables" or not data.codec.space.pictures):
+        raise UserError(f"{data.text} holds {data.source.kind}, which no trained network judges: leave --judge-steps out")
     if target is not None and data.source.kind != "tables":
         raise UserError(f"a target is a column of a table, and {data.text} holds {data.source.kind}: leave --target out")
     if data.count(part) < FEWEST:
@@ -64,7 +66,8 @@ def judge_for(
             both.slice(0, len(some)), both.slice(len(some)), data.codec.columns, target=target or data.codec.encoding.target,
             names=names or None, n=n, copies=copies,
         )  # fmt: skip
-    extractors = extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"), names=names, inception=inception)
+    parts = data.part("train"), data.part("test")
+    extractors = extractors_for(data.codec, data.source.name, *parts, names=names, inception=inception, steps=judge_steps)
     density = density if density is not None else getattr(data.source, "density", None)
     trivial = answers(data, game, part, n or data.count(part), seed=0) if isinstance(game, Transforms) else None
     baseline = None if trivial is None else {name: trivial["trivial" if name == "x" else name] for name in ("x", "y") if name in trivial}

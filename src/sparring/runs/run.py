@@ -287,17 +287,21 @@ class Run:
         metrics: tuple[str, ...] = (),
         n: int | None = None,
         inception: str | None = None,
+        judge_steps: int | None = None,
         seed: int = 1,
         split: Split | None = None,
     ) -> dict[str, Any]:
         """The document of `measure --json`: generated items and held-out real ones (the test part), each against the same training items.
 
         `data`: others than those it was trained on, a text as for `train` or a frame; `target`: the column of a table that `tstr` and
-        `augmented` predict (default: that of the encoding); `split`: how they are cut into parts, by default as the run's own are.
+        `augmented` predict (default: that of the encoding); `judge_steps`: how long the network that judges pictures learns, by default about a
+        minute; `split`: how they are cut into parts, by default as the run's own are.
         """
         held = self.data if data is None and split is None else reopen(self.path, split or self.configuration.split, data)
         with torch.random.fork_rng(devices=[]):
-            judge = judge_for(held, "test", names=metrics, n=n, inception=inception, game=self.game, target=target)
+            judge = judge_for(
+                held, "test", names=metrics, n=n, inception=inception, game=self.game, target=target, judge_steps=judge_steps
+            )
             if judge is None:
                 raise UserError(f"{held.text} has {held.count('test')} held-out items, measuring needs at least {FEWEST}: give more with --data")
             with torch.no_grad():
