@@ -1,6 +1,7 @@
 """Every command as users call it, on tiny runs."""
 
 import json
+import re
 import shutil
 import time
 
@@ -164,12 +165,15 @@ def test_resume_lengthens(call, run, document):
 
 
 def test_minutes_fix_the_rounds_before_the_first(call, data, tmp_path):
-    outcome = call("train", "gan", "--data", data / "points.csv", "--minutes", "0.001", "--run", "short", *POINTS)
-    assert outcome.code == 0 and "0.001 minutes are about --rounds 1" in outcome.err
-    assert json.loads((tmp_path / "short/recipe.json").read_text())["rounds"] == 1
-    assert "half of them are played all the same, and the command takes about" in outcome.err
-    outcome = call("train", "gan", "--data", data / "points.csv", "--minutes", "0.1", "--run", "longer", *POINTS)
-    assert outcome.code == 0 and json.loads((tmp_path / "longer/recipe.json").read_text())["rounds"] > 20, "3 of 6 seconds are for rounds"
+    lengths = {}
+    for minutes in ("0.0001", "0.1"):                                           # half of the latter, 3 seconds, are for rounds
+        outcome = call("train", "gan", "--data", data / "points.csv", "--minutes", minutes, "--run", minutes, *POINTS)
+        said = re.search(rf"{minutes} minutes are about --rounds (\d+)", outcome.err)
+        assert outcome.code == 0 and said, outcome.err
+        lengths[minutes] = json.loads((tmp_path / minutes / "recipe.json").read_text())["rounds"]
+        assert lengths[minutes] == int(said[1])
+        assert ("half of them are played all the same, and the command takes about" in outcome.err) or minutes == "0.1"
+    assert 1 <= lengths["0.0001"] < lengths["0.1"]
 
 
 # ---- samples
