@@ -2,10 +2,10 @@
 
     python -m benchmarks.cifar --cifar FILE [--recipes dcgan biggan stylegan2 r3gan projected] [--seeds 0 1] [--minutes 25] [--threads auto]
 
-FILE is an .npz with `jpeg` (bytes of all pictures), `offsets` and `labels`. Each run trains on about 21,000 pictures and is judged at its best
+FILE is an .npz with `jpeg` (bytes of all pictures), `offsets` and `labels`. Each run trains on about 31,000 pictures and is judged at its best
 checkpoint: 5,000 generated pictures against 5,000 training pictures on the features of a classifier, 1,500 on EfficientNet's (which is no judge
 of `projected`, whose loss looks through it). The classifier that every run has learns for a minute and is right about 68 % of held-out pictures;
-the same network after four times as many steps is right about 79 % and tells runs apart that look equal to the first: so both judge.
+the same network after four times as many steps is right about 79 %. They order runs that are close differently: so both judge.
 With --threads 1 two runs can share two cores; the result says how many each had.
 """
 

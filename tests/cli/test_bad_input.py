@@ -51,7 +51,7 @@ ARGUMENTS = {
     "config that is no YAML": ("train gan --data points.csv --config broken.yaml", "neither YAML nor JSON"),
     "config of bytes": ("train gan --data points.csv --config bytes.yaml", "neither YAML nor JSON"),
     "config that is a list": ("train gan --data points.csv --config list.yaml", "must hold a mapping"),
-    "unknown setting in a config": ("train gan --data points.csv --config misspelt.yaml", "misspelt.yaml.*did you mean 'gamma'"),
+    "unknown setting in a config": ("train gan --data points.csv --config misspelt.yaml", "'game.penalty.gama'.*did you mean 'gamma'"),
     "wrong type in a config": ("train gan --data points.csv --config number.yaml", "number.yaml: game"),
     "unknown kind in a config": ("train gan --data points.csv --config kind.yaml", "no .* is called 'nonsense'"),
     "existing run": ("train gan --data points.csv --run run", "already holds a run.*sparring resume"),

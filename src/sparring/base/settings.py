@@ -113,11 +113,12 @@ def explain(error: ValidationError, data: Any) -> str:
     first = error.errors(include_url=False)[0]
     inside = ("function-", "literal[", "constrained-")               # steps of pydantic's own, not of the user's path
     spot = [str(part) for part in first["loc"] if not str(part).startswith(inside) and part not in ("int", "float", "str", "tuple")]
-    where = ".".join(spot) + ": " if spot else ""
+    path = ".".join(spot)
     if first["type"] == "extra_forbidden":
-        return f"unknown setting {where!r}{nearest(spot[-1], _names(Settings))}"
+        return f"unknown setting {path!r}{nearest(spot[-1], _names(Settings))}"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{where}{message}" if first["type"] == "value_error" else f"{where}{message}, got {first['input']!r}"
+    line = f"{path}: {message}" if path else message                  # a rule of several settings together has no path of its own
+    return line if first["type"] == "value_error" else f"{line}, got {first['input']!r}"
 
 
 def _names(family: type[Settings]) -> set[str]:
