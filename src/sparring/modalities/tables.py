@@ -105,7 +105,8 @@ class TableCodec(Codec):
         return pa.concat_tables(parts) if len(parts) > 1 else parts[0]
 
     def _decoded(self, x: Tensor) -> pa.Table:
-        codes = [span.argmax(1).numpy() for span in x[:, : self.width].split([s.size for s in self.space.choices], 1)]
+        choices = x[:, : self.width].numpy()
+        codes = [choices[:, span.start :][:, : span.size].argmax(1) for span in self.space.choices]                # a third of torch's time
         numbers = [*codes, *x[:, self.width :].double().T.numpy()]
         arrays = []
         for coding, group in zip(self.codings, self.read):

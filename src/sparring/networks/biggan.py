@@ -53,9 +53,12 @@ class Generator(nn.Module):
         width = [settings.width * min(2**i, 4 if k <= 3 else 16) for i in range(k, -1, -1)]
         self.piece = max(1, noise // (k + 1))
         first = noise - k * self.piece
-        self.shared = Embedding(labels, settings.embedding) if labels else None
+        # Told beside a piece of noise of length about 5, a label of length 1 turns the norms less than the noise does: of length 11 (numbers
+        # from N(0, 1)) it turned them so much more that all pictures of a label became one.
+        self.shared = Embedding(labels, settings.embedding, std=settings.embedding**-0.5) if labels else None
         told = self.piece + (settings.embedding if labels else 0)
-        self.first = normed(nn.Linear(first, width[0] * math.prod(self.start)))
+        # Without a bias, which would draw the same smallest map for all: spectral norm holds what noise draws there to a tenth.
+        self.first = normed(nn.Linear(first, width[0] * math.prod(self.start), bias=False))
         self.blocks = nn.ModuleList(UpBlock(a, b, told) for a, b in zip(width, width[1:]))
         at = attended(settings.attention, shape)
         self.attention = nn.ModuleDict({str(i): SelfAttention(width[i + 1], normed) for i in range(k) if max(self.start) * 2 ** (i + 1) == at})
