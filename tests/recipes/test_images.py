@@ -59,3 +59,15 @@ def test_logits_are_finer_than_bf16(name):
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         logits = game.score(torch.rand(16, *space.shape) * 2 - 1, torch.arange(16) % 2)
     assert logits.dtype == torch.float32 and (logits != logits.bfloat16().float()).float().mean() > 0.9
+
+
+@pytest.mark.parametrize(("name", "times"), [("dcgan", 2), ("projected", 2), ("biggan", 5)])
+def test_noise_says_more_than_the_label_at_first(name, times):
+    """Labels that turn every norm from the start made BigGAN's pictures of a label one picture; told quietly, they are learnt."""
+    torch.manual_seed(0)
+    space = ImageSpace(shape=(3, 32, 32), labels=tuple("0123456789"))
+    settings = configure(RECIPES[name], Facts(space, 50_000)).game
+    generator, z = settings.build(space=space).generator, torch.randn(32, settings.noise)
+    with torch.no_grad():
+        x = torch.stack([generator(z, torch.full((32,), label)) for label in range(10)])                   # (labels, noise, c, h, w)
+    assert x.var(1).mean() > times * x.var(0).mean()

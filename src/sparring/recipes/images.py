@@ -174,7 +174,7 @@ def biggan(facts: Facts) -> Configuration:
     # picture a label, at a Frechet distance of 3.4 and 700 rounds in five minutes of one core; relativistic pairs under R1 and R2, blocks of 2 x 2
     # pixels as places and rates five and ten times as high came to 2.0 and 1,500 rounds in two; rates twice as high again to 2.7; a discriminator
     # of 64 channels, not 32, to 1.2 in three.
-    width, critic, patch = (32, 64, 2) if small else (96, 96, 1)
+    (width, wider), patch = ((32, 64), 2) if small else ((96, 96), 1)
     gamma = r3gan_gamma(facts.space)
     objective, penalty = ("relativistic", Penalty(gamma=cosine(gamma, gamma / 10), every=4)) if small else ("hinge", Penalty(kind="none"))
     adam = lambda lr: Adam(lr=cosine(lr, lr / 10) if small else constant(lr), beta1=0.0, beta2=constant(0.999))
@@ -182,7 +182,7 @@ def biggan(facts: Facts) -> Configuration:
     game = BigGAN(
         noise=128, objective=objective, penalty=penalty, discriminator_moves=1, orthogonality=0.0 if small else 1e-4,
         ema=EMA(half_life=constant(20_000)), augmentation=augmented(facts), condition_strength=condition_strength(facts),
-        generator=BigGANGenerator(width=width, patch=patch), discriminator=BigGANDiscriminator(width=critic, patch=patch),
+        generator=BigGANGenerator(width=width, patch=patch), discriminator=BigGANDiscriminator(width=wider, patch=patch),
         generator_optimizer=adam(generator), discriminator_optimizer=adam(discriminator),
     )  # fmt: skip
     return Configuration(game=game, encoding=encoding_for(facts.space), batch=64, rounds=20_000)
