@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+import sparring
 from sparring.play.checkpoint import read_tensors
 from sparring.recipes.recipe import RECIPES
 from tests.running import POINTS, ended, fingerprint, start
@@ -203,6 +204,12 @@ def test_the_first_samples_do_not_depend_on_how_many(call, digits_run, tmp_path)
     assert len(np.unique(many.reshape(70, -1), axis=0)) > 1
     call("sample", digits_run, "-n", "5", "--label", "3", "--seed", "3", "--out", "other.npz")
     assert (loaded(tmp_path / "other.npz")["x"] != few).any()
+
+
+def test_samples_from_any_place_on_are_those_of_the_whole(digits_run):
+    """Labels that take turns included."""
+    run = sparring.load(digits_run)
+    assert (run.sample(9, seed=4, start=7) == run.sample(16, seed=4)[7:]).all()
 
 
 def test_seeds(call, points_run, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sparring
 from tests.running import THREAD, short_extractors
 
 SMALL = [
@@ -172,6 +173,8 @@ def test_several_conditions_a_picture(name, call, tmp_path):
     assert call("sample", "run", "-n", "4", "--out", "made", *asked).code == 0
     assert len(list((tmp_path / "made").glob("*.png"))) == 4
     assert call("sample", "run", "-n", "4", "--grid", "--out", "made.png").code == 0
+    run = sparring.load("run")
+    assert (run.sample(4, start=5) == run.sample(9)[5:]).all(), "drawn conditions do not depend on how many are asked for"
     wrong = call("sample", "run", "--where", "lihgt=3")
     assert wrong.code == 2 and "no attribute" in wrong.complaint
 

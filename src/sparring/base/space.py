@@ -68,7 +68,7 @@ class Space(Component):
         return (y - mean) / deviation
 
     def some_conditions(self, n: int, *key: object):
-        """n made-up conditions, a function of the key: labels evenly, attributes independently from their quantiles; None without."""
+        """n made-up conditions, the i-th a function of the key and i: labels evenly, attributes independently from their quantiles; None without."""
         import torch
 
         from sparring.base.seeding import generator
@@ -78,8 +78,9 @@ class Space(Component):
             return torch.randint(len(self.labels), (n,), generator=draw)
         if not self.attributes:
             return None
+        where = torch.rand(n, len(self.attributes), generator=draw)
         values = [torch.tensor(attribute.quantiles) for attribute in self.attributes]
-        return self.told(torch.stack([v[torch.randint(len(v), (n,), generator=draw)] for v in values], 1))          # (n, d)
+        return self.told(torch.stack([v[(u * len(v)).long()] for v, u in zip(values, where.T)], 1))                 # (n, d)
 
     def example(self, n: int, seed: int) -> dict:
         """n made-up items of this space as a batch: {"x": (n, *shape), "y": their conditions, if any}."""

@@ -98,9 +98,9 @@ class Run:
 
     # ---- samples
 
-    def label_numbers(self, n: int, label: str | int | list | np.ndarray | None, seed: int) -> np.ndarray | None:
-        """The class number of each of n samples: one label for all, one each, or in turns, of which a seed begins with its own, so that single
-        items of several seeds are of several classes; None for games that are not told."""
+    def label_numbers(self, n: int, label: str | int | list | np.ndarray | None, seed: int, start: int = 0) -> np.ndarray | None:
+        """The class number of each of the samples start .. start + n - 1: one label for all, one each, or in turns, of which a seed begins with
+        its own, so that single items of several seeds are of several classes; None for games that are not told."""
         names = self.codec.space.labels
         if self.game.conditional and not names:
             return None                                                    # told attributes: there is no label to sort by
@@ -109,7 +109,7 @@ class Run:
                 raise UserError(f"{self.path} was not told labels: leave the label out" + (f" (its data have {', '.join(names)})" if names else ""))
             return None
         if label is None:
-            return (seed + np.arange(n)) % len(names)
+            return (seed + start + np.arange(n)) % len(names)
         given = [label] * n if isinstance(label, (str, int)) else list(label)
         if len(given) != n:
             raise UserError(f"there are {len(given)} labels for {n} samples")
@@ -120,8 +120,9 @@ class Run:
             return names.index(str(label))
         raise UserError(f"there is no label {str(label)!r}{nearest(str(label), names)}")
 
-    def conditions(self, n: int, label: Any = None, where: Where | None = None, seed: int = 0) -> Tensor | None:
-        """What the game is told for n items: labels (n,), or standardised attributes (n, d); None for games that are told nothing.
+    def conditions(self, n: int, label: Any = None, where: Where | None = None, seed: int = 0, start: int = 0) -> Tensor | None:
+        """What the game is told for the items start .. start + n - 1: labels (n,), or standardised attributes (n, d); None for games that are
+        told nothing.
 
         label: one for all or one each; for tags, those that an item has, with commas between. where: attributes by name; those that are
         left out are drawn from what the training items have.
@@ -130,10 +131,10 @@ class Run:
         if not (self.game.conditional and space.attributes):
             if asked:
                 raise UserError(f"{self.path} was not told attributes: leave --where out")
-            numbers = self.label_numbers(n, label, seed)
+            numbers = self.label_numbers(n, label, seed, start)
             return None if numbers is None else torch.from_numpy(numbers)
         names = [a.name for a in space.attributes]
-        y = space.some_conditions(n, "asked", seed)
+        y = space.some_conditions(start + n, "asked", seed)[start:]
         if label is not None:
             if not all(a.tag for a in space.attributes):
                 raise UserError(f"{self.path} was told attributes, not tags: ask with --where {names[0]}=VALUE")
@@ -176,7 +177,7 @@ class Run:
             if label is not None or truncation is not None:
                 raise UserError("--where cannot be combined with --label or --truncation for tables: leave those out")
             return self.codec.decode(self.asking(where).rows(n, seed, start))
-        y = self.conditions(n, label, where, seed)
+        y = self.conditions(n, label, where, seed, start)
         if truncation is None:
             return self.codec.decode(sample(self.game, n, seed, y, start))
         settles = best_space(self.game) == "z"                             # batch norm must know the noise that it will see
