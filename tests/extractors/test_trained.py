@@ -135,7 +135,7 @@ def test_self_supervised_features_know_more_about_digits_than_pixels(digits):
 def test_the_choice_follows_the_data(monkeypatch, tmp_path):
     monkeypatch.setattr("sparring.extractors.classifier.train", lambda *_, **__: None)
     monkeypatch.setattr("sparring.extractors.selfsupervised.train", lambda *_, **__: None)
-    x, y = noise(12, 1, 8, 8), torch.arange(12) % 2
+    x, y = noise(40, 1, 8, 8), torch.arange(40) % 2
     labelled = SimpleNamespace(space=ImageSpace(shape=(1, 8, 8), labels=("a", "b")), expand=expand)
     plain = SimpleNamespace(space=ImageSpace(shape=(1, 8, 8)), expand=expand)
     points = SimpleNamespace(space=PointSpace(shape=(2,)), expand=lambda batch: batch)
@@ -143,6 +143,8 @@ def test_the_choice_follows_the_data(monkeypatch, tmp_path):
 
     chosen = extractors_for(labelled, "things", {"x": x, "y": y}, none)
     assert {role: extractor.name for role, extractor in chosen.items()} == {"own": "cnn-things", "numbers": "pixels"}
+    few = extractors_for(labelled, "things", {"x": x[:30], "y": y[:30]}, none)                  # a classifier would know them by heart
+    assert {role: extractor.name for role, extractor in few.items()} == {"own": "ssl-things", "labels": "cnn-things", "numbers": "pixels"}
     assert extractors_for(plain, "things", {"x": x}, none)["own"].name == "ssl-things"
     longer = [extractors_for(codec, "things", {"x": x, "y": y}, none, steps=7)["own"] for codec in (labelled, plain)]
     assert [(extractor.name, extractor.settings.steps) for extractor in longer] == [("cnn-things-7", 7), ("ssl-things-7", 7)]

@@ -157,6 +157,15 @@ def test_points_without_known_modes(points):
     assert report["metrics"]["fd"]["protocol"]["extractor"] == "coordinates"
 
 
+def test_a_classifier_beside_the_extractor_sees_the_labels_alone(pictures):
+    """As where items of a label are too few for it to say how far pictures are from each other."""
+    seer, numbers = pictures.judge.extractors["own"], pictures.judge.extractors["numbers"]
+    beside = {"own": numbers, "numbers": numbers, "labels": seer}
+    metrics = Judge(pictures.codec, pictures.training, pictures.held_out, beside).judge(pictures.fresh)["metrics"]
+    assert metrics["label_accuracy"] == pictures.report["metrics"]["label_accuracy"]
+    assert metrics["fd"]["protocol"]["extractor"] == numbers.name != seer.name
+
+
 def test_an_extractor_that_is_given_is_used(pictures):
     numbers = pictures.judge.extractors["numbers"]
     extractors = {"own": numbers, "numbers": numbers, "inception": numbers}

@@ -20,8 +20,8 @@ class Metric:
     views: tuple[str, ...] = ()
     """roles of the extractors it looks through: own, numbers, efficientnet, inception"""
     needs: tuple[str, ...] = ()
-    """labels: asked for with each item; classifier: an own extractor that sees them; modes: a known mixture; points: no pictures;
-    places: pictures of at least 32 pixels a side"""
+    """labels: asked for with each item; classifier: an extractor that sees them, in the role labels or own; modes: a known mixture; points: no
+    pictures; places: pictures of at least 32 pixels a side"""
     against: Literal["reference", "training"] = "reference"
     """what items are compared with: the random sample of training items, or all of them"""
     of: Literal["items", "game", "pairs", "cycle", "back", "translations", "labelled"] = "items"

@@ -52,8 +52,9 @@ class Items:
     @cached_property
     @torch.no_grad()
     def predicted(self) -> Tensor | None:
-        """(n,) the classes that the own extractor sees, None when it is no classifier."""
-        scores = self.extractors["own"].head(self.features("own"))
+        """(n,) the classes that the extractor of labels sees, or the own one; None when it is no classifier."""
+        role = "labels" if "labels" in self.extractors else "own"
+        scores = self.extractors[role].head(self.features(role))
         return None if scores is None else scores.argmax(1)
 
     @cached_property

@@ -131,7 +131,8 @@ class Judge:
         amount = "all" if len(reference) == self.training_items else "random"
         protocol: dict[str, Any] = {}
         if metric.views:
-            extractors = [self.extractors[role] for role in metric.views]
+            sees = "classifier" in metric.needs and "labels" in self.extractors
+            extractors = [self.extractors[role] for role in (("labels",) if sees else metric.views)]
             protocol["extractor"] = " and ".join(e.name for e in extractors)
             protocol["extractor_hash"] = " ".join(e.hash for e in extractors)
             if extractors[0].test_accuracy is not None:                      # who sees labels badly sees little else

@@ -39,7 +39,8 @@ def own_extractor(run: Run) -> Extractor:
     """The network that judges this run's data: a classifier of their labels, or one trained without."""
     data = run.data
     with torch.random.fork_rng(devices=[]):
-        return extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"))["own"].requires_grad_(False)
+        found = extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"))
+    return found.get("labels", found["own"]).requires_grad_(False)
 
 
 def made(run: Run, latents: Tensor, y: Tensor | None, which: space.Which) -> np.ndarray:

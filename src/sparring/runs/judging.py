@@ -133,7 +133,7 @@ def kept(names: list[str], judge: Judge, data: Data, made: dict[str, Tensor]) ->
     if data.codec.space.alike and "inversion" in names:
         found["inversion"] = paired.inversion(made, expand, *belonging(data, made))
     if "label" in made and (floor := judge.columns(METRICS["label_accuracy"], len(made["x"])).get("floor")) is not None:
-        found["label_kept"] = paired.label_kept(made, expand, own, floor.value)
+        found["label_kept"] = paired.label_kept(made, expand, judge.extractors.get("labels", own), floor.value)
     return found
 
 
