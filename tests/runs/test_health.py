@@ -30,6 +30,11 @@ def silent(apart, right):
     return [e | {"watch": e["watch"] | {"real": 0.3 + apart, "fake": 0.3}} for e in events]
 
 
+def far(events):
+    """The same with items that are far from real ones."""
+    return [e | {"metrics": event(0, fd=(2.0, 0.2, 0.7))["metrics"]} for e in events]
+
+
 def grid(*values):
     return [event(100 * i, checkerboard=(value, 0.05, 0.9), fd=(1 / i, 0.2, 0.8)) for i, value in enumerate(values, 1)]
 
@@ -83,13 +88,17 @@ def by_loss(player, loss, apart=1.0):
         (by_loss("discriminators", -3.0, apart=3.0), set()),
         (by_loss("discriminators", 0.0, apart=0.0), set()),
         (by_loss("discriminators", None), set()),
+        (far(by_loss("discriminator", 0.25, apart=0.01)), {"silent-discriminator"}),
+        (far(by_loss("discriminator", 0.20, apart=0.20)), set()),
+        (by_loss("discriminator", 0.25, apart=0.01), set()),
         ([], set()),
     ],
     ids=["healthy", "climbing", "collapsed", "few modes", "blurred", "stuck", "saturated", "too young to be saturated", "not finite",
          "silent", "apart", "right", "too young to be silent", "no grid", "a grid",
          "translated into few", "translated each in its way", "negatives", "too few negatives", "no longer negatives",
          "negatives now and then", "data of negatives", "several saturated", "saturated by its loss", "too young by its loss", "unsure by its loss",
-         "no discriminator", "wasserstein", "flat wasserstein", "not finite by its loss", "no events"],  # fmt: skip
+         "no discriminator", "wasserstein", "flat wasserstein", "not finite by its loss",
+         "silent by its scores", "apart by its scores", "silent where nothing is measured", "no events"],  # fmt: skip
 )
 def test_findings(events, expected):
     assert codes(events) - ({"no-progress"} if {"mode-collapse", "silent-discriminator"} & expected else set()) == expected

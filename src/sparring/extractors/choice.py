@@ -57,11 +57,31 @@ def extractors_for(
         from sparring.extractors.efficientnet import EfficientNetLite0
 
         fixed["efficientnet"] = EfficientNetLite0()
-    asked, named = ({}, name) if steps is None else ({"steps": steps}, f"{name}-{steps}")
-    classes = len(training["y"].unique()) if "y" in training and codec.space.labels else 0
-    if classes > 1:
-        seer = classifier(f"cnn-{named}", shape, len(codec.space.labels), training, held_out, codec.expand, Classifier(**asked), seed)
-    if classes > 1 and len(training["x"]) >= FEW_A_LABEL * classes:
+    seer = of_labels(codec, name, training, held_out, steps=steps, seed=seed)
+    if seer is not None and len(training["x"]) >= FEW_A_LABEL * labels_in(codec, training):
         return {"own": seer, "numbers": numbers} | fixed
-    own = selfsupervised(f"ssl-{named}", shape, training, codec.expand, SelfSupervised(**asked), seed)
-    return {"own": own, "numbers": numbers} | ({"labels": seer} if classes > 1 else {}) | fixed
+    own = of_pictures(codec, name, training, steps=steps, seed=seed)
+    return {"own": own, "numbers": numbers} | ({} if seer is None else {"labels": seer}) | fixed
+
+
+def of_labels(codec: Expands, name: str, training: Batch, held_out: Batch, *, steps: int | None = None, seed: int = 0) -> Extractor | None:
+    """The classifier of the training items' labels; None where there are fewer than two."""
+    if labels_in(codec, training) < 2:
+        return None
+    settings = Classifier() if steps is None else Classifier(steps=steps)
+    return classifier(f"cnn-{lasting(name, steps)}", codec.space.shape, len(codec.space.labels), training, held_out, codec.expand, settings, seed)
+
+
+def of_pictures(codec: Expands, name: str, training: Batch, *, steps: int | None = None, seed: int = 0) -> Extractor:
+    """The network that learnt from the training items without labels."""
+    settings = SelfSupervised() if steps is None else SelfSupervised(steps=steps)
+    return selfsupervised(f"ssl-{lasting(name, steps)}", codec.space.shape, training, codec.expand, settings, seed)
+
+
+def labels_in(codec: Expands, training: Batch) -> int:
+    """How many labels the training items have."""
+    return len(training["y"].unique()) if "y" in training and codec.space.labels else 0
+
+
+def lasting(name: str, steps: int | None) -> str:
+    return name if steps is None else f"{name}-{steps}"

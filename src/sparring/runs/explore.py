@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparring.base import files
 from sparring.base.errors import UserError
-from sparring.extractors.choice import extractors_for
+from sparring.extractors.choice import of_labels, of_pictures
 from sparring.extractors.extractor import Extractor
 from sparring.games.capabilities import Transforms
 from sparring.latents import directions as finding
@@ -36,11 +36,10 @@ def pictures(run: Run) -> None:
 
 
 def own_extractor(run: Run) -> Extractor:
-    """The network that judges this run's data: a classifier of their labels, or one trained without."""
-    data = run.data
+    """The network that knows this run's data: a classifier of their labels, or where there are none one trained without."""
+    codec, name, training = run.data.codec, run.data.source.name, run.data.part("train")
     with torch.random.fork_rng(devices=[]):
-        found = extractors_for(data.codec, data.source.name, data.part("train"), data.part("test"))
-    return found.get("labels", found["own"]).requires_grad_(False)
+        return (of_labels(codec, name, training, run.data.part("test")) or of_pictures(codec, name, training)).requires_grad_(False)
 
 
 def made(run: Run, latents: Tensor, y: Tensor | None, which: space.Which) -> np.ndarray:
