@@ -13,7 +13,8 @@ quality    our recipes for these shares of their rounds. A peer has as many epoc
 speed      rows a second of training on one thread, preparation apart, at the same batch and widths, interleaved. A row counts once a round,
            though our GANs draw a batch of their own for the generator.
 sampling   rows a second that come out as pandas frames, 1,000,000 of ours and --peer-sample of theirs, interleaved
-Both are rates by the clock and by the processor; on a machine that is alone they are the same.
+Both are rates by the clock and by the processor; on a machine that is alone they are the same. Beside them stands what the matrix products of our
+networks allow: the rate of these products alone, which no program with these networks can pass.
 Rows of earlier calls are kept, so the table may be made in several.
 """
 
@@ -30,6 +31,7 @@ from typing import Any
 
 import pyarrow as pa
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import sparring
 from benchmarks.machine import write_result
@@ -42,6 +44,7 @@ from sparring.play.trainer import Trainer
 from sparring.recipes.recipe import RECIPES
 from sparring.runs.planning import plan
 
+aten = torch.ops.aten
 TARGET = "income"
 METRICS = ("shapes", "pairs", "c2st", "tstr", "detection", "rare_recall")
 COMPARED = {"shapes": 1, "pairs": 1, "c2st": -1, "tstr": 1}
@@ -56,6 +59,8 @@ ALIKE = {
 """for each peer our recipe of its kind; as long as there is none, another one at its widths"""
 OPENING = 2
 """epochs of the fit that tells how long preparation and an epoch take"""
+EVERY, PART = 8, 10_000
+"""rounds (all kinds of them: penalties are due in every eighth at the latest) and rows whose matrix products are also done alone"""
 
 
 @dataclass
@@ -118,6 +123,28 @@ def rate(answer: dict, of: str = "seconds") -> dict[str, int]:
 def beside(rows: list[dict]) -> dict[str, float]:
     """How many times as quick ours are as theirs, medians over repeats."""
     return {by: round(statistics.median(row["ours"][by] / row["theirs"][by] for row in rows), 2) for by in ("clock", "processor")}
+
+
+class Products(TorchDispatchMode):
+    """The matrix products of what is done within: `again` does them alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.pairs: list[list[torch.Tensor]] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function in (aten.mm.default, aten.addmm.default):
+            self.pairs.append([torch.empty_strided(x.shape, x.stride(), dtype=x.dtype).fill_(0.5) for x in args[-2:]])
+        return function(*args, **(kwargs or {}))
+
+    def again(self) -> None:
+        for a, b in self.pairs:
+            torch.mm(a, b)
+
+    def rate(self, n: int, repeats: int) -> dict[str, int]:
+        """n items a second, were these products all; the best of `repeats`, ten times each."""
+        rates = [rated(10 * n, lambda: [self.again() for _ in range(10)]) for _ in range(repeats)]
+        return {by: max(rate[by] for rate in rates) for by in rates[0]}
 
 
 def interleaved(what: str, repeats: int, ours: Callable[[], dict], theirs: Callable[[], dict]) -> list[dict]:
@@ -245,8 +272,11 @@ def speed(options: argparse.Namespace, task: Task, peer: Peer, folder: Path) -> 
         mine.play(3)
         ours = lambda: rated(options.block * options.batch, lambda: mine.play(options.block))
         rows = interleaved(model, options.repeats, ours, lambda: rate({"n": len(some)} | fit(), "an epoch"))
+        with Products() as products:
+            mine.play(EVERY)
         found.append({"peer": model, "ours": recipe, "settings": settings, "batch": options.batch, "choices and values": mine.width,
-                      "parameters": mine.parameters, "rows a second": rows, "ratio": beside(rows), "bar": 3})  # fmt: skip
+                      "parameters": mine.parameters, "rows a second": rows, "ratio": beside(rows), "bar": 3,
+                      "products alone": products.rate(EVERY * options.batch, options.repeats)})  # fmt: skip
     return found
 
 
@@ -264,8 +294,10 @@ def sampling(options: argparse.Namespace, task: Task, peer: Peer, folder: Path) 
         run.sample(1000)
         ours = lambda: rated(options.sample, lambda: draw(run, options.sample))
         rows = interleaved(model, options.repeats, ours, lambda: rate(peer.ask("sample", model=model, n=options.peer_sample, file=None)))
+        with Products() as products:
+            draw(run, PART)
         found.append({"peer": model, "ours": recipe, "rows of ours": options.sample, "rows of theirs": options.peer_sample, "rows a second": rows,
-                      "ratio": beside(rows), "bar": 10})  # fmt: skip
+                      "ratio": beside(rows), "bar": 10, "products alone": products.rate(PART, options.repeats)})  # fmt: skip
     return found
 
 

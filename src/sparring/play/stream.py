@@ -37,10 +37,13 @@ class Stream:
 
     def rows(self, k: int) -> Tensor:
         """Which items make batch k of this process, (batch,)."""
-        first = (k * world() + rank()) * self.batch
-        place = torch.arange(first, first + self.batch)
-        epochs, places = place // self.size, place % self.size
-        return self.chosen[torch.cat([self._order(int(e))[places[epochs == e]] for e in epochs.unique()])]
+        at = (k * world() + rank()) * self.batch
+        end, parts = at + self.batch, []
+        while at < end:                                                                 # a batch may go over the end of an epoch, or of several
+            epoch, place = divmod(at, self.size)
+            parts.append(self._order(epoch)[place : place + end - at])
+            at += len(parts[-1])
+        return self.chosen[torch.cat(parts)]
 
     def _order(self, epoch: int) -> Tensor:
         if epoch not in self._orders:

@@ -71,6 +71,8 @@ class Trainer:
         self.frozen = {name: list(_running_state(game, player.networks)) for name, player in self.players.items()}
         self.touched = {name: _touched(game, player.networks) for name, player in self.players.items()}
         self.shared = list(_shared_buffers(game))
+        self.followers: list[Follower] = []
+        game.apply(lambda module: self.followers.append(module) if isinstance(module, Follower) else None)       # parts before wholes
         device = next(game.parameters()).device
         self.failing = {name: torch.zeros((), device=device) for name in self.players}
         """moves in a row that were not finite, by player"""
@@ -171,9 +173,8 @@ class Trainer:
         self.clock = replace(
             self.clock, round=self.clock.round + 1, images=self.clock.images + drawn, drawn=drawn, batches=self.batches
         )
-        for module in _postorder(self.game):
-            if isinstance(module, Follower):
-                module.follow(self.clock)
+        for follower in self.followers:
+            follower.follow(self.clock)
 
     def play(self, turn: Turn, chunks: list[Batch]) -> None:
         """One move: only the player's weights and running statistics can change."""
@@ -260,12 +261,6 @@ def _shared_buffers(game: Game) -> Iterator[Tensor]:
         if id(module) not in averages:                # an average copies its source, which is shared already
             local = module.local if isinstance(module, Follower) else ()
             yield from (b for name, b in module.named_buffers(recurse=False) if name not in local)
-
-
-def _postorder(module: nn.Module) -> Iterator[nn.Module]:
-    for child in module.children():
-        yield from _postorder(child)
-    yield module
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
