@@ -16,6 +16,7 @@ RUNS = {
     "style": ("stylegan2", "digits8", SMALL),
     "vae": ("vae", "digits8", QUIET),
     "table": ("table-vae", "rows.csv", QUIET | {"split.test": 0.05}),
+    "maps": ("pix2pix", "maps::photos", SMALL | {"perceptual": 0, "generator.kind": "unet", "resolution": 16}),
     "inpaint": ("inpaint", "photos", QUIET | {"game.restorer.width": 8, "game.restorer.blocks": 1, "game.discriminator.width": 4, "resolution": 16}),
 }  # fmt: skip
 
@@ -25,17 +26,23 @@ def photo(h, w, mode="RGB"):
     return Image.fromarray(draw.integers(0, 256, (4, 4, len(mode)), dtype=np.uint8)).resize((w, h), Image.Resampling.BICUBIC)
 
 
+def label_map(h, w):
+    """Three classes side by side, written as the dark greys 0, 3 and 7."""
+    return Image.fromarray(np.tile(np.repeat(np.array([0, 3, 7], np.uint8), -(-w // 3))[:w], (h, 1)))
+
+
 def train(root: Path) -> None:
     """Data beside `root`/runs, and the network that judges digits in the cache."""
-    (root / "photos").mkdir()
-    for i in range(30):
-        photo(20 + i, 18).save(root / "photos" / f"{i:02d}.png")
+    for folder, picture in (("photos", photo), ("maps", label_map)):
+        (root / folder).mkdir()
+        for i in range(30):
+            picture(20 + i, 18).save(root / folder / f"{i:02d}.png")
     draw = np.random.default_rng(0)
     rows = [f"{draw.integers(18, 80)},{('Ulm', 'Bonn', '<b>')[draw.integers(3)]}" for _ in range(300)]
     (root / "rows.csv").write_text("\n".join(["age,town", *rows]) + "\n")
     with short_extractors(10):
         for name, (recipe, data, settings) in RUNS.items():
-            path = str(root / data) if (root / data).exists() else data
-            run = sparring.train(recipe, path, run=root / "runs" / name, rounds=2, settings=settings)
+            paths = [str(root / part) if (root / part).exists() else part for part in data.split("::")]
+            run = sparring.train(recipe, "::".join(paths), run=root / "runs" / name, rounds=2, settings=settings)
             if recipe == "dcgan":
                 own_extractor(run)

@@ -51,13 +51,16 @@ def alike(a, b):
 
 def test_what_runs_can_do_is_told(page):
     about = {name: page.get(f"/api/explore/{name}").json() for name in RUNS}
-    assert {name: about[name]["kind"] for name in RUNS} == dict(dcgan="images", style="images", vae="images", table="tables", inpaint="images")
+    kinds = {name: about[name]["kind"] for name in RUNS}
+    assert kinds == dict.fromkeys(RUNS, "images") | {"table": "tables", "maps": "pairs"}
     can = lambda what: {name for name in RUNS if about[name][what]}
-    assert can("generates") == set(RUNS) - {"inpaint"} and can("styles") == {"style"} and can("conditions") == {"table"}
-    assert can("encodes") == can("reconstructs") == {"vae"} and can("transforms") == can("transform") == {"inpaint"}
+    assert can("generates") == set(RUNS) - {"inpaint", "maps"} and can("styles") == {"style"} and can("conditions") == {"table"}
+    assert can("encodes") == can("reconstructs") == {"vae"} and can("transforms") == can("transform") == {"inpaint", "maps"}
     assert about["dcgan"]["labels"] == list("0123456789") and about["dcgan"]["checkpoints"] == {"best": "000002", "last": "000002"}
     assert about["style"]["layers"] == sum(map(len, about["style"]["bands"].values())) and len(about["style"]["directions"]) > 4
-    assert about["inpaint"]["transform"]["mask"] and about["inpaint"]["directions"] == []
+    assert about["inpaint"]["transform"]["mask"] and about["inpaint"]["directions"] == [] and about["inpaint"]["transform"]["colours"] == []
+    given, shown = zip(*about["maps"]["transform"]["colours"])
+    assert [*given] == [[0] * 3, [3] * 3, [7] * 3] and len({tuple(colour) for colour in shown}) == 3 and all(max(colour) > 128 for colour in shown)
     assert about["table"]["columns"][1]["name"] == "town" and "<b>" in about["table"]["columns"][1]["values"]
 
 

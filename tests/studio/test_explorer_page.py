@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.studio.conftest import opened, studio, until
-from tests.studio.explorable import photo
+from tests.studio.explorable import label_map, photo
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,18 @@ def test_pictures_of_the_user_are_given_back_and_filled_in(explore):
     with page.expect_download() as result:
         press(page, "Download")
     assert Image.open(result.value.path()).size == (60, 40)
+
+
+def test_label_maps_are_shown_in_colours_that_can_be_told_apart(explore):
+    page = explore("maps")
+    page.get_by_label("Give a picture", exact=True).set_input_files(file("map.png", label_map(24, 30)))
+    page.get_by_label("Line between given and made").wait_for()
+    shown = page.get_by_alt_text("given").evaluate("""image => {
+        const pen = new OffscreenCanvas(image.naturalWidth, image.naturalHeight).getContext('2d')
+        pen.drawImage(image, 0, 0)
+        return [5, 15, 25].map(x => [...pen.getImageData(x, 9, 1, 1).data.slice(0, 3)])
+    }""")
+    assert len({tuple(colour) for colour in shown}) == 3 and all(max(colour) > 128 for colour in shown)
 
 
 def test_what_is_wrong_is_said(explore):

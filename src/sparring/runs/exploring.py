@@ -76,7 +76,15 @@ class Exploration:
         if not isinstance(game, Transforms):
             return None
         return {"restores": isinstance(game, Restores), "scale": game.scale, "mask": isinstance(game, Restores) and game.masked,
-                "directions": list(game.directions) if isinstance(game, Translates) else [], "largest": LARGEST_MADE // game.scale**2}  # fmt: skip
+                "directions": list(game.directions) if isinstance(game, Translates) else [], "largest": LARGEST_MADE // game.scale**2,
+                "colours": self._colours()}  # fmt: skip
+
+    def _colours(self) -> list[list[list[int]]]:
+        """Of given label maps whose colours nobody can tell apart: each colour and the one that it is shown in."""
+        palette = getattr(self.run.codec, "palette", None)
+        if palette is None or np.array_equal(palette.colours, palette.shown):
+            return []
+        return np.stack([palette.colours, palette.shown], 1).tolist()                                     # (classes, 2, 3)
 
     def _columns(self) -> list[dict[str, Any]]:
         """Columns of points or rows; of those that list their values also these, the most frequent first."""

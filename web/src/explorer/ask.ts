@@ -1,6 +1,7 @@
 // What the explorer asks of a run, and what it is told.
 
 import { get, part, Refused, request } from '../api'
+import type { Colour } from './recoloured'
 
 /** What an item is made from: the number of a seed, or the name of a picture that was projected. */
 export type Place = number | string
@@ -55,7 +56,7 @@ export interface About {
   attributes: Attribute[]
   columns: Column[]
   formats: string[]
-  transform: { restores: boolean; scale: number; mask: boolean; directions: string[]; largest: number } | null
+  transform: { restores: boolean; scale: number; mask: boolean; directions: string[]; largest: number; colours: [Colour, Colour][] } | null
 }
 
 export interface Found {
