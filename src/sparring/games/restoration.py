@@ -14,7 +14,7 @@ from sparring.base.space import Space
 from sparring.games import restoration_settings
 from sparring.games.capabilities import Restores, Scores
 from sparring.losses.adversarial import OBJECTIVES
-from sparring.losses.penalties import PENALTIES
+from sparring.losses.penalties import AT_ITEMS, PENALTIES
 from sparring.play.average import Average
 from sparring.play.game import Batch, Game, Player, Stage, Terms, Turn
 
@@ -79,7 +79,8 @@ class Restoration(Game, Restores, Scores):
     def discriminator_loss(self, batch: Batch) -> Terms:
         lazy = self.settings.penalty
         due = lazy.kind != "none" and self.clock.due(lazy.every)
-        real, fake = batch["x"].detach().requires_grad_(due), self.attempt(batch["x"]).requires_grad_(due)
+        sloped = due and lazy.kind in AT_ITEMS
+        real, fake = batch["x"].detach().requires_grad_(sloped), self.attempt(batch["x"]).requires_grad_(sloped)
         real_score, fake_score = self.discriminator(real), self.discriminator(fake)              # (n, places)
         self.watch(real=real_score.mean(), fake=fake_score.mean())
         terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}

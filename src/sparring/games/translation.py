@@ -19,7 +19,7 @@ from sparring.games.capabilities import Scores, Translates
 from sparring.games.translation_settings import NO_PAIRS
 from sparring.layers.augmentations import flipped, slid
 from sparring.losses.adversarial import OBJECTIVES, Objective
-from sparring.losses.penalties import PENALTIES
+from sparring.losses.penalties import AT_ITEMS, PENALTIES
 from sparring.losses.perceptual import mismatch
 from sparring.play.average import Average
 from sparring.play.game import Batch, Follower, Game, Player, Stage, Terms, Turn
@@ -44,9 +44,10 @@ class Verdict:
     def __call__(self, judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, clock: Clock) -> tuple[Terms, Tensor, Tensor]:
         """Terms, and the scores (n, places) of real and of made pictures, both (n, *shape)."""
         due = self.due(clock)
-        real, fake = real.detach().requires_grad_(due), fake.detach().requires_grad_(due)
+        sloped = due and self.lazy.kind in AT_ITEMS
+        real, fake = real.detach().requires_grad_(sloped), fake.detach().requires_grad_(sloped)
         # in one pass where no slope is asked for: no norm here looks beyond one picture
-        real_score, fake_score = (judge(real), judge(fake)) if due else judge(torch.cat([real, fake])).chunk(2)
+        real_score, fake_score = (judge(real), judge(fake)) if sloped else judge(torch.cat([real, fake])).chunk(2)
         terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}
         if due:
             weight = self.lazy.every * self.lazy.gamma.at(clock)
