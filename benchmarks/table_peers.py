@@ -11,7 +11,7 @@ quality    our recipes for these shares of their rounds. A peer has as many epoc
            does not count. Those are seconds of the processor, since another process may be running. --default-epochs also trains peers for
            their default, which takes long.
 speed      rows a second of training on one thread, preparation apart, at the same batch and widths, interleaved. A row counts once a round,
-           though our GANs draw a batch of their own for the generator.
+           though our GANs draw a batch of their own for the generator. Ours once as they come and once with hardware.compile.
 sampling   rows a second that come out as pandas frames, 1,000,000 of ours and --peer-sample of theirs, interleaved
 Both are rates by the clock and by the processor; on a machine that is alone they are the same. Beside them stands what the matrix products of our
 networks allow: the rate of these products alone, which no program with these networks can pass.
@@ -37,12 +37,11 @@ import sparring
 from benchmarks.machine import write_result
 from benchmarks.peers import Form, Peer
 from sparring import service
-from sparring.base.devices import precision
 from sparring.metrics.tables import TableJudge, worst
 from sparring.modalities.table_source import open_table
-from sparring.play.trainer import Trainer
 from sparring.recipes.recipe import RECIPES
 from sparring.runs.planning import plan
+from sparring.runs.playing import make_trainer
 
 aten = torch.ops.aten
 TARGET = "income"
@@ -120,9 +119,9 @@ def rate(answer: dict, of: str = "seconds") -> dict[str, int]:
     return {by: round(answer["n"] / answer[name]) for by, name in (("clock", of), ("processor", f"processor {of}"))}
 
 
-def beside(rows: list[dict]) -> dict[str, float]:
+def beside(rows: list[dict], name: str = "ours") -> dict[str, float]:
     """How many times as quick ours are as theirs, medians over repeats."""
-    return {by: round(statistics.median(row["ours"][by] / row["theirs"][by] for row in rows), 2) for by in ("clock", "processor")}
+    return {by: round(statistics.median(row[name][by] / row["theirs"][by] for row in rows), 2) for by in ("clock", "processor")}
 
 
 class Products(TorchDispatchMode):
@@ -147,11 +146,11 @@ class Products(TorchDispatchMode):
         return {by: max(rate[by] for rate in rates) for by in rates[0]}
 
 
-def interleaved(what: str, repeats: int, ours: Callable[[], dict], theirs: Callable[[], dict]) -> list[dict]:
-    """Rates of both sides, which take turns in going first."""
+def interleaved(what: str, repeats: int, sides: dict[str, Callable[[], dict]]) -> list[dict]:
+    """Rates of all sides, which take turns in going first."""
     rows = []
     for i in range(repeats):
-        rows.append({name: measure() for name, measure in (("ours", ours), ("theirs", theirs))[:: 1 if i % 2 else -1]})
+        rows.append({name: sides[name]() for name in list(sides)[:: 1 if i % 2 else -1]})
         print(what, rows[-1], flush=True)
     return rows
 
@@ -243,15 +242,10 @@ class Kept:
 class Training:
     """A recipe's rounds, without what is judged meanwhile."""
 
-    def __init__(self, recipe: str, settings: dict, file: Path, folder: Path, batch: int, threads: int):
-        settings = settings | {"batch": batch, "hardware.threads": threads}
-        planned = plan(recipe, str(file), run=folder / f"speed-{recipe}", settings=settings)
-        configuration, data = planned.configuration, planned.data
-        torch.manual_seed(0)
-        game = configuration.game.build(space=data.codec.space)
-        stream = data.stream(batch, seed=0, device="cpu", memory_format=torch.contiguous_format)
-        self.trainer = Trainer(game, stream, length=10**6, precision=precision(configuration.hardware))
-        self.batch, self.width = batch, data.codec.space.numbers
+    def __init__(self, recipe: str, settings: dict, file: Path, folder: Path, batch: int):
+        planned = plan(recipe, str(file), run=folder / f"speed-{recipe}", settings=settings | {"batch": batch}, rounds=10**6)
+        self.trainer = make_trainer(planned.configuration, planned.data, 0)
+        self.width = planned.data.codec.space.numbers
         self.parameters = {name: sum(p.numel() for p in parameters) for name, parameters in self.trainer.parameters.items()}
 
     def play(self, rounds: int) -> None:
@@ -264,18 +258,21 @@ def speed(options: argparse.Namespace, task: Task, peer: Peer, folder: Path) -> 
     for model in options.peers:
         kind, other, settings = ALIKE[model]
         recipe, settings = (kind, {}) if kind in RECIPES else (other, settings)
-        mine = Training(recipe, settings, task.file, folder, options.batch, options.threads)
+        settings = settings | {"hardware.threads": options.threads}
+        mine, compiled = (Training(recipe, settings | {"hardware.compile": on}, task.file, folder, options.batch) for on in (False, True))
         some = open_table(task.file).table.slice(0, 20 * options.batch)
         some = some.slice(0, len(some) // options.batch * options.batch)                     # whole batches, whatever becomes of the last one
         form = Form(some, task.judge.columns, peer.file("speed.csv"))
         fit = lambda: peer.fit(model, form, epochs=options.epochs, settings={"batch_size": options.batch})
-        mine.play(3)
-        ours = lambda: rated(options.block * options.batch, lambda: mine.play(options.block))
-        rows = interleaved(model, options.repeats, ours, lambda: rate({"n": len(some)} | fit(), "an epoch"))
+        mine.play(3), compiled.play(3)
+        played = lambda training: rated(options.block * options.batch, lambda: training.play(options.block))
+        theirs = lambda: rate({"n": len(some)} | fit(), "an epoch")
+        rows = interleaved(model, options.repeats, {"ours": lambda: played(mine), "compiled": lambda: played(compiled), "theirs": theirs})
         with Products() as products:
             mine.play(EVERY)
         found.append({"peer": model, "ours": recipe, "settings": settings, "batch": options.batch, "choices and values": mine.width,
-                      "parameters": mine.parameters, "rows a second": rows, "ratio": beside(rows), "bar": 3,
+                      "parameters": mine.parameters, "rows a second": rows, "ratio": beside(rows),
+                      "ratio with hardware.compile": beside(rows, "compiled"), "bar": 3,
                       "products alone": products.rate(EVERY * options.batch, options.repeats)})  # fmt: skip
     return found
 
@@ -293,7 +290,8 @@ def sampling(options: argparse.Namespace, task: Task, peer: Peer, folder: Path) 
         peer.fit(model, task.form, epochs=1)
         run.sample(1000)
         ours = lambda: rated(options.sample, lambda: draw(run, options.sample))
-        rows = interleaved(model, options.repeats, ours, lambda: rate(peer.ask("sample", model=model, n=options.peer_sample, file=None)))
+        theirs = lambda: rate(peer.ask("sample", model=model, n=options.peer_sample, file=None))
+        rows = interleaved(model, options.repeats, {"ours": ours, "theirs": theirs})
         with Products() as products:
             draw(run, PART)
         found.append({"peer": model, "ours": recipe, "rows of ours": options.sample, "rows of theirs": options.peer_sample, "rows a second": rows,

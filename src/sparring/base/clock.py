@@ -71,10 +71,12 @@ class Schedule(Settings):
 
     def at(self, clock: Clock) -> float:
         """The value at this time. R3GAN's cosine: end + (start - end) (1 + cos(pi t)) / 2."""
+        if self.shape == "constant":                      # whoever compiles this need not look at the clock
+            return self.start
         t = min(1.0, max(0.0, clock.progress - self.hold) / (self.over - self.hold))
         if self.shape == "cosine":
             t = (1 - math.cos(math.pi * t)) / 2
-        return self.start if self.shape == "constant" else self.start + (self.end - self.start) * t
+        return self.start + (self.end - self.start) * t
 
 
 def constant(value: float) -> Schedule:

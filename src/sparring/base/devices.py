@@ -24,6 +24,8 @@ class Hardware(Settings):
     """of the networks' arithmetic inside a loss; weights, penalties' norms and metrics are always fp32"""
     channels_last: Annotated[bool | Auto, Rule("true for pictures")] = "auto"
     """memory layout of convolutions"""
+    compile: bool = False
+    """torch.compile for losses that allow it: wants a C++ compiler (Triton on a GPU) and half a minute, pays in long runs of small steps"""
     chunks: int = Field(1, gt=0)
     """parts that a batch is computed in, when memory is short"""
 

@@ -114,20 +114,16 @@ def new_folder(folder: Path) -> Iterator[Path]:
                 with open(file, "rb") as handle:
                     os.fsync(handle.fileno())
         sync_folder(temporary)
+        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         if folder.exists():
-            old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
             os.replace(folder, old)
-            os.replace(temporary, folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(temporary, folder)
+        os.replace(temporary, folder)
+        shutil.rmtree(old, ignore_errors=True)
         sync_folder(folder.parent)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise full_disk(error, folder) from error
-    except BaseException:
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def cache_entries() -> list[tuple[Path, int, float]]:

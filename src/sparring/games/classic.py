@@ -52,7 +52,13 @@ class GAN(Game, Generates, Scores):
         }
 
     def stages(self) -> list[Stage]:
-        return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss, fresh=True)])]
+        discriminator = Turn("discriminator", self.discriminator_loss, compiles=not self.penalised)
+        return [Stage([discriminator, Turn("generator", self.generator_loss, fresh=True, compiles=True)])]
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the discriminator pays for its slope in this round."""
+        return self.settings.penalty.kind != "none" and self.clock.due(self.settings.penalty.every)
 
     def condition(self, y: Tensor | None) -> Tensor | None:
         """What both networks are told of y: nothing, y, or y weakened while the game turns from unconditional to conditional."""
@@ -83,14 +89,14 @@ class GAN(Game, Generates, Scores):
 
     def discriminator_loss(self, batch: Batch) -> Terms:
         lazy, y = self.settings.penalty, batch.get("y")
-        due = lazy.kind != "none" and self.clock.due(lazy.every)
-        sloped = due and lazy.kind in AT_ITEMS
-        real, fake = (shown.detach().requires_grad_(sloped) for shown in (self.real(batch), self.shown(self.generate(batch))))
+        real, fake = self.real(batch).detach(), self.shown(self.generate(batch)).detach()
+        if self.penalised and lazy.kind in AT_ITEMS:
+            real.requires_grad_(True), fake.requires_grad_(True)
         real_score, fake_score = self.scores(real, fake, y)
         self.augmentation.observe(self.objective.sureness(real_score, fake_score))
         self.watch(real=real_score.mean(), fake=fake_score.mean(), **self.augmentation.state())
         terms = {"adversarial": self.objective.discriminator(real_score, fake_score)}
-        if due:
+        if self.penalised:
             weight = lazy.every * lazy.gamma.at(self.clock)
             score = lambda shown: self.judge(shown, y)
             terms |= {name: weight * term for name, term in self.penalty(score, real, fake, real_score, fake_score).items()}

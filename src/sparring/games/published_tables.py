@@ -78,7 +78,7 @@ class CTGAN(TableGAN):
         return self.settings.discriminator.build(space=self.space, labels=labels, pack=self.settings.pack)
 
     def stages(self) -> list[Stage]:
-        return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss)])]
+        return [Stage([Turn("discriminator", self.discriminator_loss), Turn("generator", self.generator_loss, compiles=True)])]
 
     def condition(self, y: Tensor | None) -> Tensor | None:
         """One-hot among the possibilities of the columns that may be told, (n, told)."""

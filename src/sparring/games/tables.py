@@ -198,7 +198,7 @@ class TableVAE(Game, Foretells, Encodes, Reconstructs):
         return {"autoencoder": Player([self.encoder, self.decoder], self.settings.optimizer)}
 
     def stages(self) -> list[Stage]:
-        return [Stage([Turn("autoencoder", self.bound)])]
+        return [Stage([Turn("autoencoder", self.bound, compiles=True)])]
 
     def bound(self, batch: Batch) -> Terms:
         mean, deviation = self.posterior(batch["x"])                            # (n, latent) each

@@ -54,7 +54,7 @@ class VAE(Game, Generates, Encodes, Reconstructs):
         return {"autoencoder": Player([self.encoder, self.decoder], self.settings.optimizer)}
 
     def stages(self) -> list[Stage]:
-        return [Stage([Turn("autoencoder", self.bound)])]
+        return [Stage([Turn("autoencoder", self.bound, compiles=True)])]
 
     def bound(self, batch: Batch) -> Terms:
         x = batch["x"]

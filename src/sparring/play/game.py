@@ -16,6 +16,7 @@ from sparring.play.optimizers import Optimizer
 Batch = dict[str, Tensor]
 Terms = dict[str, Tensor]
 """Named scalars. A player minimises their sum; each is logged as `player/term`."""
+Loss = Callable[[Batch], Terms]
 
 BLOCK = 64
 """Noise is drawn, and items are rendered, in blocks of this many (or `Generates.block`): item i is a function of (seed, i)."""
@@ -37,7 +38,7 @@ class Turn:
     """One move, or several, of one player."""
 
     player: str
-    loss: Callable[[Batch], Terms]
+    loss: Loss
     every: int = 1
     """played in rounds divisible by this (a lazy regulariser)"""
     times: int = 1
@@ -46,6 +47,8 @@ class Turn:
     """factor on the loss: `every`, for a lazy regulariser"""
     fresh: bool = False
     """draw a new batch first"""
+    compiles: bool = False
+    """torch.compile can take the loss: it has no gradients of gradients"""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The trainer: plays rounds of any game, on one process or many."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from sparring.base import ranks
 from sparring.base.clock import Clock
 from sparring.base.seeding import reseed
 from sparring.play.average import Average
-from sparring.play.game import Batch, Follower, Game, Stage, Turn
+from sparring.play.game import Batch, Follower, Game, Loss, Stage, Turn
 from sparring.play.stream import Stream, Together
 
 
@@ -52,12 +53,15 @@ class Trainer:
         seed: int = 0,
         chunks: int = 1,
         precision: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
+        compiler: Callable[[Loss], Loss] = lambda loss: loss,
     ):
         """`data`: a stream, or tensors of which batches of 64 are drawn. `length`: rounds of the whole run, which schedules
-        refer to (default: what the first call of `rounds` asks for). `precision` makes the autocast context of one loss."""
+        refer to (default: what the first call of `rounds` asks for). `precision` makes the autocast context of one loss, `compiler`
+        a quicker form of it."""
         self.game = game.train()
         self.data = Stream(data, 64, seed=seed) if isinstance(data, dict) else data
         self.seed, self.chunks, self.precision, self.length = seed, chunks, precision, length
+        self.compiled = functools.cache(compiler)
         self.stopped = False
         """set it (a signal handler may) to end `rounds` after the round that is being played"""
         game.requires_grad_(False)
@@ -113,7 +117,9 @@ class Trainer:
 
     def record(self, began: Clock, start: float) -> Record:
         """Reads the device: means since the last tick, which was at `began` and, by time.perf_counter, at `start`."""
-        means = self.meter.read()
+        means, skipped = self.meter.read(), {name: int(count) for name, count in self.skipped.items() if count}
+        for count in self.skipped.values():
+            count.zero_()
         seconds = time.perf_counter() - start               # only now: before, a GPU may still be working off its queue
         take = lambda prefix: {k.removeprefix(prefix): v for k, v in means.items() if k.startswith(prefix)}
         images, played = self.clock.images - began.images, self.clock.round - began.round
@@ -126,15 +132,9 @@ class Trainer:
             terms=take("terms/"),
             watch=take("watch/"),
             speed={"images": images / seconds, "rounds": played / seconds},
-            skipped={name: count for name, count in self.read_skipped().items() if count},
+            skipped=skipped,
             in_a_row=max(int(n) for n in self.failing.values()),
         )
-
-    def read_skipped(self) -> dict[str, int]:
-        counts = {name: int(count) for name, count in self.skipped.items()}
-        for count in self.skipped.values():
-            count.zero_()
-        return counts
 
     def stage_number(self) -> int:
         """The stage that the clock is in, computed from the clock; the number of stages when all are over."""
@@ -180,12 +180,12 @@ class Trainer:
         """One move: only the player's weights and running statistics can change."""
         name = turn.player
         parameters, optimizer, buffers = self.parameters[name], self.optimizers[name], self.touched[name]
-        before = [buffer.clone() for buffer in buffers]
+        before, loss = [buffer.clone() for buffer in buffers], self.compiled(turn.loss) if turn.compiles else turn.loss
         sizes = [len(next(iter(chunk.values()))) for chunk in chunks]             # the last chunk may be smaller
         with only(parameters, self.frozen[name]):
             for chunk, size in zip(chunks, sizes):
                 with self.precision():           # around one loss, never a round: its cache of cast weights goes stale after a step
-                    terms = turn.loss(chunk)
+                    terms = loss(chunk)
                 (sum(terms.values()) * (turn.gain * size / sum(sizes))).backward()
                 self.meter.add({f"terms/{name}/{term}": value for term, value in terms.items()})
                 self.meter.add({f"watch/{what}": value for what, value in self.game.seen.items()})

@@ -21,6 +21,7 @@ from sparring.play.trainer import Record, Trainer
 from sparring.play.watching import watching
 from sparring.recipes.recipe import Configuration
 from sparring.runs import health
+from sparring.runs.compiling import compiled
 from sparring.runs.data import Data
 from sparring.runs.folder import Folder, whole
 from sparring.runs.judging import mean_skill
@@ -64,8 +65,9 @@ def make_trainer(configuration: Configuration, data: Data, seed: int) -> Trainer
     game = game.to(hardware.device, memory_format=memory_format) if hardware.channels_last else game.to(hardware.device)
     stream = data.stream(configuration.batch, seed=seed, device=hardware.device, memory_format=memory_format)
     return Trainer(
-        game, stream, length=configuration.rounds, seed=seed, chunks=hardware.chunks, precision=devices.precision(hardware)
-    )
+        game, stream, length=configuration.rounds, seed=seed, chunks=hardware.chunks, precision=devices.precision(hardware),
+        compiler=compiled if hardware.compile else lambda loss: loss,
+    )  # fmt: skip
 
 
 class Playing:
