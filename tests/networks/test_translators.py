@@ -123,20 +123,6 @@ def test_residual_starts_as_its_skip(inputs, outputs, scale):
     assert torch.equal(network.eval()(x), skip.clamp(-1, 1))
 
 
-def test_the_pixels_of_a_place_start_alike():
-    torch.manual_seed(0)
-    wide, shuffle = ResidualTranslator(width=8, blocks=2, patch=4).build(inputs=4, outputs=3).last[:2]
-    nn.init.normal_(wide.weight)
-    assert not _even(shuffle(wide(torch.randn(2, 8, 3, 5))))                                     # weights of their own: a grid
-    wide, shuffle = ResidualTranslator(width=8, blocks=2, patch=4).build(inputs=4, outputs=3).last[:2]
-    assert _even(shuffle(wide(torch.randn(2, 8, 3, 5))))
-
-
-def _even(x):
-    places = F.pixel_unshuffle(x, 4).unflatten(1, (-1, 16))
-    return torch.allclose(places, places[:, :, :1].expand_as(places), atol=1e-6)
-
-
 def test_residual_is_cut_in_evaluation_only():
     network, x = awake(ResidualTranslator(width=8, blocks=1).build(inputs=1, outputs=1, scale=1)), pictures(1, 1, 8, 8)
     assert network(x).abs().max() > 1

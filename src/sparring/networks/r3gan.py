@@ -4,7 +4,7 @@ Huang et al. 2024, https://arxiv.org/abs/2501.05441, section 4 (configuration E)
 1x1 back, leaky_relu between, the last weight of a block zero at the start, the others scaled by (number of blocks)^(-1/4); resampling is
 bilinear, with a 1x1 where the width changes; the generator starts from a learnt 4x4 basis, the discriminator ends with a 4x4 depthwise
 convolution. Written from the paper. Not in it: the largest level may see blocks of p x p pixels as one place with p^2 times the channels,
-which leaves out the stages at full size, the dearest ones.
+which leaves out the stages at full size, the dearest ones; then one 3x3 convolution looks across the places' borders at the end.
 """
 
 import math
@@ -15,10 +15,13 @@ from torch.nn import functional as F
 
 from sparring.base.space import Space
 from sparring.layers.conditioning import Embedding, LabelProjection, Logit
+from sparring.layers.places import Pixels
 from sparring.layers.resampling import doubled, halved
 from sparring.networks import settings
 from sparring.networks.dcgan import levels, places
 
+FINE = 16
+"""channels of a pixel where places become pixels again"""
 GAIN = math.sqrt(2 / (1 + 0.2**2))
 EXPANSION = 2
 
@@ -64,7 +67,7 @@ def between(a: int, b: int) -> nn.Module:
 class Generator(nn.Module):
     def __init__(self, settings: settings.R3GANGenerator, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
-        self.size, self.patch = space.shape[1:], settings.patch
+        self.size = space.shape[1:]
         k, start = levels(places(space.shape, settings.patch))
         width, blocks = widths(settings.width, settings.most, k), settings.blocks
         self.embedding = Embedding(labels, noise) if labels else None
@@ -74,7 +77,10 @@ class Generator(nn.Module):
         make = lambda c: nn.Sequential(*(Block(c, settings.group, blocks * (k + 1)) for _ in range(blocks)))
         self.stages = nn.ModuleList(make(c) for c in width)
         self.change = nn.ModuleList(between(a, b) for a, b in zip(width, width[1:]))
-        self.last = nn.Conv2d(width[-1], space.shape[0] * settings.patch**2, 1, bias=False)
+        fine = settings.patch > 1
+        self.fine = nn.Sequential(Pixels(width[-1], FINE, settings.patch, side=1), nn.LeakyReLU(0.2)) if fine else nn.Identity()
+        inputs, side = (FINE, 3) if fine else (width[-1], 1)
+        self.last = nn.Conv2d(inputs, space.shape[0], side, padding=side // 2, bias=False)
         scaled_init(self.last.weight, 1.0)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -84,7 +90,7 @@ class Generator(nn.Module):
         h = self.stages[0](h.contiguous(memory_format=torch.channels_last))
         for change, stage in zip(self.change, self.stages[1:]):
             h = stage(doubled(change(h)))                                       # (n, c', 2 h, 2 w)
-        x = F.pixel_shuffle(self.last(h), self.patch)                           # (n, channels, >= h, >= w)
+        x = self.last(self.fine(h))                                             # (n, channels, >= h, >= w)
         return x[..., : self.size[0], : self.size[1]].float()
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparring.base.errors import UserError
+from sparring.layers.places import Pixels
 from sparring.layers.precision import unchanged
 from sparring.networks import translator_settings
 from sparring.networks.dcgan import channels, normal_init
@@ -225,12 +226,11 @@ class Residual(Translator):
         self.first = nn.Conv2d(inputs * patch**2, width, 3, padding=1)
         self.blocks = nn.Sequential(*(PlainBlock(width, dilation) for dilation in dilations))
         self.up = nn.Sequential(*(m for _ in range(doublings) for m in (nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2))))
-        if patch > 1:               # places do not see each other's pixels: without a look across their borders these show as a grid
+        if patch > 1:
             self.last = nn.Sequential(
-                nn.Conv2d(width, FINE * patch**2, 3, padding=1), nn.PixelShuffle(patch), nn.ReLU(),
+                Pixels(width, FINE, patch), nn.ReLU(),
                 nn.Conv2d(FINE, FINE, 3, padding=1), nn.ReLU(), nn.Conv2d(FINE, outputs, 3, padding=1),
             )  # fmt: skip
-            _alike(self.last[0], patch**2)
             last = flat(1), (1 / patch, 0, 0), flat(1), flat(1)
         else:
             self.last, last = nn.Sequential(nn.Conv2d(width, outputs, 3, padding=1)), (flat(1),)
@@ -256,16 +256,6 @@ class Residual(Translator):
 
 FINE = 24
 """channels of a pixel where places become pixels again"""
-
-
-def _alike(conv: nn.Conv2d, pixels: int) -> None:
-    """All pixels of a place get the same at the start, so that no grid is there before one is learnt.
-
-    Aitken et al. 2017 (ICNR), https://arxiv.org/abs/1707.02937, section 3.
-    """
-    with torch.no_grad():
-        conv.weight.copy_(conv.weight[::pixels].repeat_interleave(pixels, 0))
-        conv.bias.copy_(conv.bias[::pixels].repeat_interleave(pixels, 0))
 
 
 def _zero(conv: nn.Conv2d) -> None:
