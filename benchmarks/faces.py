@@ -35,8 +35,7 @@ KINDS = {
     "diffaugment": {"augmentation.kind": "diffaugment", "augmentation.colour": False, "augmentation.cutout": False, "augmentation.flips": True},
     "ada": ADA,
     "ada-0.4": ADA | {"augmentation.target": 0.4, "augmentation.speed": 20_000},
-    "ada-0.35": ADA | {"augmentation.target": 0.35, "augmentation.speed": 20_000},
-    "ada-0.3": ADA | {"augmentation.target": 0.3, "augmentation.speed": 20_000},
+    "ada-0.3": ADA | {"augmentation.target": 0.3, "augmentation.speed": 50_000},
     "ada-0.2": ADA | {"augmentation.target": 0.2, "augmentation.speed": 20_000},
 }
 """ADA as the recipe has it, and quicker, for less sureness of training faces the more changes"""
