@@ -16,7 +16,6 @@ from sparring.base.space import Space
 from sparring.layers.attention import SelfAttention
 from sparring.layers.conditioning import Embedding, LabelProjection, Logit
 from sparring.layers.norms import ConditionalBatchNorm2d
-from sparring.layers.places import Pixels
 from sparring.networks import settings
 from sparring.networks.dcgan import levels, places
 
@@ -27,10 +26,6 @@ def normed(module: nn.Module) -> nn.Module:
     if getattr(module, "bias", None) is not None:
         nn.init.zeros_(module.bias)
     return spectral_norm(module, eps=1e-6)
-
-
-FINE = 16
-"""channels of a pixel where places become pixels again"""
 
 
 class UpBlock(nn.Module):
@@ -52,7 +47,7 @@ class UpBlock(nn.Module):
 class Generator(nn.Module):
     def __init__(self, settings: settings.BigGANGenerator, *, space: Space, noise: int, labels: int = 0):
         super().__init__()
-        self.size = space.shape[1:]
+        self.size, self.patch = space.shape[1:], settings.patch
         shape = places(space.shape, settings.patch)
         k, self.start = levels(shape)
         width = [settings.width * min(2**i, 4 if k <= 3 else 16) for i in range(k, -1, -1)]
@@ -68,9 +63,7 @@ class Generator(nn.Module):
         at = attended(settings.attention, shape)
         self.attention = nn.ModuleDict({str(i): SelfAttention(width[i + 1], normed) for i in range(k) if max(self.start) * 2 ** (i + 1) == at})
         self.norm = nn.BatchNorm2d(width[-1])
-        fine = settings.patch > 1
-        self.fine = nn.Sequential(Pixels(width[-1], FINE, settings.patch), nn.ReLU()) if fine else nn.Identity()
-        self.last = normed(nn.Conv2d(FINE if fine else width[-1], space.shape[0], 3, padding=1))
+        self.last = normed(nn.Conv2d(width[-1], shape[0], 3, padding=1))
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         pieces = [z[:, : z.shape[1] - len(self.blocks) * self.piece], *z[:, z.shape[1] - len(self.blocks) * self.piece :].split(self.piece, 1)]
@@ -80,7 +73,7 @@ class Generator(nn.Module):
         for i, (block, piece) in enumerate(zip(self.blocks, pieces[1:])):
             h = block(h, torch.cat([piece, *shared], 1))                        # (n, c', 2 h, 2 w)
             h = self.attention[str(i)](h) if str(i) in self.attention else h
-        x = torch.tanh(self.last(self.fine(F.relu(self.norm(h)))))              # (n, channels, >= h, >= w)
+        x = F.pixel_shuffle(torch.tanh(self.last(F.relu(self.norm(h)))), self.patch)          # (n, channels, >= h, >= w)
         return x[..., : self.size[0], : self.size[1]].float()
 
 
