@@ -55,9 +55,20 @@ def by_loss(player, loss, apart=1.0):
     return [{"round": 10 * i, **common} for i in range(1, 41)]
 
 
+def sloped(player, *penalties):
+    """A healthy game whose discriminator pays these for its slope, one after another, and a little after that."""
+    paid = [*penalties, *[0.2] * (40 - len(penalties))]
+    return [e | {"terms": e["terms"] | {f"{player}/r1": p, f"{player}/r2": 0.1}} for e, p in zip(by_loss(player, 0.6), paid, strict=True)]
+
+
 @pytest.mark.parametrize(
     "events, expected",
     [
+        (sloped("discriminator"), set()),
+        (sloped("discriminator", 9, 7, 3, 2, 1, 0.5), set()),
+        (sloped("discriminator", *[0.3] * 10, 80, 6), {"steep-discriminator"}),
+        (sloped("discriminators", *[0.3] * 10, 80, 6), {"steep-discriminator"}),
+        (sloped("generator", *[0.3] * 10, 80, 6), set()),
         (HEALTHY, set()),
         (CLIMBING, set()),
         (COLLAPSED, {"mode-collapse"}),
@@ -93,7 +104,8 @@ def by_loss(player, loss, apart=1.0):
         (by_loss("discriminator", 0.25, apart=0.01), set()),
         ([], set()),
     ],
-    ids=["healthy", "climbing", "collapsed", "few modes", "blurred", "stuck", "saturated", "too young to be saturated", "not finite",
+    ids=["level", "steep at first", "thrown out", "several thrown out", "a steep generator",
+         "healthy", "climbing", "collapsed", "few modes", "blurred", "stuck", "saturated", "too young to be saturated", "not finite",
          "silent", "apart", "right", "too young to be silent", "no grid", "a grid",
          "translated into few", "translated each in its way", "negatives", "too few negatives", "no longer negatives",
          "negatives now and then", "data of negatives", "several saturated", "saturated by its loss", "too young by its loss", "unsure by its loss",
@@ -116,6 +128,11 @@ def test_negatives_since_when():
     finding = next(f for f in health.examine(inverted(-0.5, 0.4, -0.6, -0.7)) if f.code == "colour-inversion")
     assert finding.since_round == 300 and finding.severity == "warning"
     assert finding.evidence == {"correlation": -0.7, "correlation of real pictures": 0.3}
+
+
+def test_how_steep_since_when():
+    (finding,) = health.examine(sloped("discriminator", *[0.3] * 10, 80, 6))
+    assert (finding.since_round, finding.evidence["highest penalty"]) == (110, 80)
 
 
 def test_diagnosis_is_the_document_of_doctor_json():
