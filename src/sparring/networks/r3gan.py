@@ -70,7 +70,8 @@ class Generator(nn.Module):
         self.size = space.shape[1:]
         k, start = levels(places(space.shape, settings.patch))
         width, blocks = widths(settings.width, settings.most, k), settings.blocks
-        self.embedding = Embedding(labels, noise) if labels else None
+        # A label as long as the noise draws the pictures in its place: those of a label became one. Of length 1 it leaves room.
+        self.embedding = Embedding(labels, noise, std=noise**-0.5) if labels else None
         self.basis = nn.Parameter(torch.randn(width[0], *start))
         self.first = nn.Linear(noise * (2 if labels else 1), width[0], bias=False)
         scaled_init(self.first.weight, 1.0)
