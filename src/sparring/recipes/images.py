@@ -85,7 +85,7 @@ def dcgan(facts: Facts) -> Configuration:
     # On digits (28 px) .3 gave 0.6 of the Frechet distance that 1 gave (6,000 rounds, one seed).
     gamma = r3gan_gamma(facts.space)
     # On CIFAR-10 a rate of 2e-3, which digits like, made the discriminator flat from round 4,500 to 15,000 of 23,500 (FD on validation 0.85 at
-    # best, 2.4 while it lasted); with 7e-4 it stays awake and FD falls all the way. On faces (64 px) it ran away with 2e-3 in eight of eleven runs.
+    # best, 2.4 while it lasted); with 7e-4 it stays awake and FD falls all the way. On faces (64 px) it ran away with 2e-3 in nine of thirteen runs.
     lr = 2e-3 if facts.space.shape[0] == 1 and side_of(facts.space) <= 32 else 7e-4
     game = GAN(
         noise=64, penalty=Penalty(gamma=cosine(gamma, gamma / 10), every=4), ema=EMA(half_life=constant(20_000)),
