@@ -25,7 +25,7 @@ class Hardware(Settings):
     channels_last: Annotated[bool | Auto, Rule("true for pictures")] = "auto"
     """memory layout of convolutions"""
     compile: bool = False
-    """torch.compile for losses that allow it: wants a C++ compiler (Triton on a GPU) and half a minute, pays in long runs of small steps"""
+    """torch.compile for losses that allow it: wants a C++ compiler (Triton on a GPU) and 5 to 20 s, pays in long runs of small steps"""
     chunks: int = Field(1, gt=0)
     """parts that a batch is computed in, when memory is short"""
 

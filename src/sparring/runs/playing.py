@@ -61,6 +61,8 @@ def make_trainer(configuration: Configuration, data: Data, seed: int) -> Trainer
     torch.set_num_threads(hardware.threads)
     reseed("init", seed)
     game = configuration.game.build(space=data.codec.space)
+    if hardware.compile and not any(turn.compiles for stage in game.stages() for turn in stage.turns):
+        raise UserError("torch.compile takes none of this game's losses: set hardware.compile to false")
     memory_format = torch.channels_last if hardware.channels_last else torch.contiguous_format
     game = game.to(hardware.device, memory_format=memory_format) if hardware.channels_last else game.to(hardware.device)
     stream = data.stream(configuration.batch, seed=seed, device=hardware.device, memory_format=memory_format)
