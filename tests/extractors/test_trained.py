@@ -115,7 +115,7 @@ def test_features_do_not_depend_on_the_mode_the_network_was_left_in():
     assert torch.equal(network.head(features), network.classify(expand({"x": x})["x"]))
 
 
-def test_self_supervised_features_know_more_about_digits_than_pixels(digits):
+def test_self_supervised_features_know_more_about_digits_than_pixels_and_which_are_bent(digits):
     """Accuracy of a linear probe (ridge regression onto the labels) after an eighth of the usual length, on half of the data."""
     codec, training, held_out = digits
     some = {name: rows[::2] for name, rows in training.items()}
@@ -129,6 +129,13 @@ def test_self_supervised_features_know_more_about_digits_than_pixels(digits):
         return ((asked @ weights).argmax(1) == held_out["y"]).double().mean().item()
 
     assert probe(learned) > probe(Numbers(codec.space.shape)) + 0.02
+    held = codec.expand({"x": held_out["x"]})["x"]
+    logit = lambda x: learned.bent(learned.features(x))[:, 0]
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        bent, straight = (logit(augment(held, Augmentation(), bending)) for bending in (0.25, 0.0))
+    surer = (bent[:, None] > straight).double().mean()
+    assert surer > 0.65
     assert learned.classify(codec.expand({"x": held_out["x"][:2]})["x"]) is None
 
 

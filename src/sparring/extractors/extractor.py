@@ -76,7 +76,8 @@ def extract(extractor: Extractor, expand: Callable[[dict], dict], x: Tensor) -> 
 
 
 def extract_cached(extractor: Extractor, expand: Callable[[dict], dict], x: Tensor) -> Tensor:
-    """The same for real items, whose features are kept in the cache by their content, how they are expanded, and the extractor."""
+    """The same for items that are judged again and again, whose features are kept in the cache by their content, how they are expanded, and the
+    extractor."""
     key = hash_bytes(content(x), content(expand({"x": x[:8]})["x"]), extractor.hash.encode())[:32]
     folder = cache() / "features" / key
     kept = read_tensors(folder)

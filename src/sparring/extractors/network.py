@@ -12,6 +12,8 @@ WIDTHS = (24, 48, 48, 96, 128)
 DIMENSION = WIDTHS[-1]
 LARGEST_MAP = 32
 SMALLEST_MAP = 5
+KNOTS = 6
+"""points a side between which a bend is smooth"""
 
 
 class Backbone(nn.Sequential):
@@ -44,8 +46,11 @@ class Backbone(nn.Sequential):
         return found
 
 
-def augment(x: Tensor, settings: Augmentation) -> Tensor:
-    """Each picture of x (n, c, h, w) through its own random affine map; what comes in from outside repeats the border."""
+def augment(x: Tensor, settings: Augmentation, bending: float = 0.0) -> Tensor:
+    """Each picture of x (n, c, h, w) through its own random affine map; what comes in from outside repeats the border.
+
+    bending: places are moved besides by a smooth random field of so many half sides at most (one deviation).
+    """
     n = len(x)
     draw = lambda limit: (2 * torch.rand(n, device=x.device) - 1) * limit
     angle, size, ratio = draw(math.radians(settings.rotation)), draw(settings.scale).exp(), draw(settings.stretch / 2).exp()
@@ -54,4 +59,13 @@ def augment(x: Tensor, settings: Augmentation) -> Tensor:
         torch.stack([size * angle.sin(), size / ratio * angle.cos(), draw(settings.shift)], 1),
     ]
     grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)  # (n, h, w, 2)
+    if bending:
+        grid = grid + bends(n, x.shape[2:], x.device) * bending
     return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def bends(n: int, size: tuple[int, int], device: torch.device) -> Tensor:
+    """Smooth random fields (n, h, w, 2), through 6 x 6 normal draws, between a quarter and the whole of deviation 1."""
+    strength = 0.25 + 0.75 * torch.rand(n, 1, 1, 1, device=device)
+    field = F.interpolate(torch.randn(n, 2, KNOTS, KNOTS, device=device), size=tuple(size), mode="bicubic", align_corners=True)
+    return (strength * field).permute(0, 2, 3, 1)

@@ -1,6 +1,9 @@
 """A network that learns without labels to recognise each picture through its changes; its features judge unlabelled pictures.
 
-Chen et al. 2020 (SimCLR), https://arxiv.org/abs/2002.05709, on the small backbone, with affine changes, contrast and an erased part.
+Chen et al. 2020 (SimCLR), https://arxiv.org/abs/2002.05709, on the small backbone, with affine changes, contrast and an erased part. What sees
+through changes is content with texture: faces that were bent into caricatures had hardly a larger Frechet distance than mirrored ones (2.1 and
+2.3; others of the same people 1.2). So the network also learns to tell bent pictures from straight ones (as Jenni et al. 2020,
+https://arxiv.org/abs/2004.02331, does), and caricatures are at 7.7.
 """
 
 from collections.abc import Callable
@@ -20,7 +23,7 @@ CONTRAST = 0.4
 
 
 class SelfSupervisedExtractor(Extractor):
-    """Backbone and a projection that is used in training only. Features (n, 128) are taken before the projection."""
+    """Backbone, and a projection and a logit that are used in training only. Features (n, 128) are taken before the projection."""
 
     dimension = DIMENSION
 
@@ -29,6 +32,7 @@ class SelfSupervisedExtractor(Extractor):
         self.name, self.settings = name, settings
         self.backbone = Backbone(*shape)
         self.projection = nn.Sequential(nn.Linear(DIMENSION, DIMENSION), nn.ReLU(), nn.Linear(DIMENSION, PROJECTION))
+        self.bent = nn.Linear(DIMENSION, 1)
 
     def features(self, x: Tensor) -> Tensor:
         return self.backbone(x.contiguous(memory_format=torch.channels_last))
@@ -37,11 +41,17 @@ class SelfSupervisedExtractor(Extractor):
         return self.backbone.maps(x)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        views = torch.cat([self._view(batch["x"]), self._view(batch["x"])])  # (2n, c, h, w)
-        return {"contrast": contrast(self.projection(self.features(views)).float(), self.settings.temperature)}
+        x, n = batch["x"], len(batch["x"])
+        views = [self._view(x), self._view(x), self._view(x[: (n + 1) // 2], self.settings.bending)]
+        features = self.features(torch.cat(views))  # (5n / 2, 128)
+        straight, bent = self.bent(features).float().squeeze(1).tensor_split([2 * n])
+        return {
+            "contrast": contrast(self.projection(features[: 2 * n]).float(), self.settings.temperature),
+            "bent": (F.softplus(straight).mean() + F.softplus(-bent).mean()) / 2,
+        }
 
-    def _view(self, x: Tensor) -> Tensor:
-        return erase(dim(augment(x, self.settings.augmentation)))
+    def _view(self, x: Tensor, bending: float = 0.0) -> Tensor:
+        return erase(dim(augment(x, self.settings.augmentation, bending)))
 
 
 # -1/2n sum_i log( exp(z_i.z_i' / t) / sum_{k != i} exp(z_i.z_k / t) ), equation (1) of Chen et al.

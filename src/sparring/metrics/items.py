@@ -31,7 +31,8 @@ class Items:
     """One set of items. What metrics ask for is computed once, when it is first asked for.
 
     x: (n, ...) compact rows; labels: (n,) the class each item has or was asked for, or None; density: the mixture that the items
-    come from, where it is known (`.means` (m, d), `.sigma`); kept: whether the features are worth a place in the cache (real items).
+    come from, where it is known (`.means` (m, d), `.sigma`); kept: whether the features are worth a place in the cache (items that are judged again
+    beside every run of the same data).
     """
 
     def __init__(self, batch: Mapping[str, Tensor], codec: Codec, extractors: Mapping[str, Extractor], *, density: Any = None, kept: bool = False):

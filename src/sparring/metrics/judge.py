@@ -182,8 +182,8 @@ class Judge:
                 trivial = {name: rows[:n] for name, rows in self.trivial.items()}
             self._sets[n] = {
                 "held-out": self._items(real, kept=True),
-                "trivial": self._items(trivial),
-                "damaged": self._items(real | {"x": self.codec.spoil(real["x"], seed_of("spoil", self.seed))}),
+                "trivial": self._items(trivial, kept=True),
+                "damaged": self._items(real | {"x": self.codec.spoil(real["x"], seed_of("spoil", self.seed))}, kept=True),
                 "collapsed": self._items({name: rows[:1].expand_as(rows) for name, rows in real.items()}),
                 "mislabelled": self._items(real | {name: rows.roll(1, 0) for name, rows in real.items() if name == "y"}),
                 "copied": self._items(known),

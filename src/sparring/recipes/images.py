@@ -201,7 +201,7 @@ def projected(facts: Facts) -> Configuration:
     small = side_of(facts.space) <= 64
     side = max(32, min(256, 32 * round(side_of(facts.space) / 32)))
     scales = 4 if side >= 64 else 3                                                        # the coarsest maps have 2 x 2 places at least
-    generator = DCGANGenerator(width=32) if small else FastGANGenerator(width=32)
+    generator = DCGANGenerator(width=64) if small else FastGANGenerator(width=32)
     # A frozen network can be deceived by patterns that no eye sees: without augmentation the Frechet distance was 14 instead of 1.
     augmentation = DiffAugment(colour=facts.space.shape[0] >= 3, cutout=False, flips=facts.mirrors)
     # but light and colour that always change leave bright and gaudy pictures unpunished: the discriminator of pixels sees them as they are
