@@ -100,9 +100,11 @@ def spoilt(x: Tensor) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def eyesight(run: Run) -> dict[str, dict[str, float]]:
-    """Coverage by spoilt held-out faces, by extractor."""
+def eyesight(run: Run, sheets: Path) -> dict[str, dict[str, float]]:
+    """Coverage by spoilt held-out faces, by extractor; eight of them of each kind in spoilt.png."""
     training, held = (run.data.part(part)["x"] for part in ("train", "test"))
+    some = torch.cat([x[:8] for x in spoilt(held).values()]).permute(0, 2, 3, 1).numpy()
+    Image.fromarray(grid(some, np.arange(len(some) // 8).repeat(8))).save(sheets / "spoilt.png", optimize=True)
     seen = lambda eye, x: coverage(extract(eye, run.codec.expand, training), extract(eye, run.codec.expand, x))
     return {eye.name: {name: round(float(seen(eye, x)), 3) for name, x in spoilt(held).items()} for eye in eyes(run)}
 
@@ -149,7 +151,7 @@ def main() -> None:
             for kind in options.kinds:
                 rows.append(one(kind, seed, options, Path(folder) / "faces", options.keep or Path(folder)))
                 print(rows[-1], flush=True)
-                sight = sight or eyesight(Run((options.keep or Path(folder)) / f"{kind}-{seed}", "last"))
+                sight = sight or eyesight(Run((options.keep or Path(folder)) / f"{kind}-{seed}", "last"), options.sheets)
                 facts = {"data": "400 faces, 64 px, 260 training", "coverage by spoilt faces": sight}
                 facts |= {"recipe": options.recipe, "rounds": options.rounds, "set": options.set}
                 write_result(options.out, facts | {"rows": rows})
