@@ -61,7 +61,7 @@ def test_logits_are_finer_than_bf16(name):
     assert logits.dtype == torch.float32 and (logits != logits.bfloat16().float()).float().mean() > 0.9
 
 
-@pytest.mark.parametrize(("name", "times"), [("dcgan", 2), ("projected", 2), ("biggan", 5), ("r3gan", 5)])
+@pytest.mark.parametrize(("name", "times"), [("dcgan", 2), ("projected", 2), ("biggan", 5), ("r3gan", 5), ("stylegan2", 5)])
 def test_noise_says_more_than_the_label_at_first(name, times):
     """Labels that turn every norm from the start made BigGAN's pictures of a label one picture; told quietly, they are learnt."""
     torch.manual_seed(0)
