@@ -49,7 +49,7 @@ class Backbone(nn.Sequential):
 def augment(x: Tensor, settings: Augmentation, bending: float = 0.0) -> Tensor:
     """Each picture of x (n, c, h, w) through its own random affine map; what comes in from outside repeats the border.
 
-    bending: places are moved besides by a smooth random field of so many half sides at most (one deviation).
+    bending: the deviation, in half sides, of a smooth random field that moves places besides; each picture has a quarter to the whole of it.
     """
     n = len(x)
     draw = lambda limit: (2 * torch.rand(n, device=x.device) - 1) * limit

@@ -50,5 +50,5 @@ class SelfSupervised(Settings):
     """of the contrast between pictures"""
     augmentation: Augmentation = Augmentation(rotation=20, scale=0.2, stretch=0.2, shear=0.3, shift=0.2)
     """random changes of the pictures: what the features become blind to"""
-    bending: float = Field(0.12, ge=0)
-    """of the pictures that the features learn to tell from others, in half sides"""
+    bending: float = Field(0.12, gt=0)
+    """how far places are moved in the bent pictures that the features learn to tell from straight ones: deviation in half sides"""
