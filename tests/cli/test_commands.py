@@ -138,8 +138,9 @@ def test_flags_go_over_the_config(document, data, tmp_path):
     assert found["game"]["penalty"]["gamma"]["start"] == found["game"]["penalty"]["gamma"]["end"] == 3
 
 
-def test_names_from_other_systems(document, data):
-    names = ["--outdir", "there", "--batch", "12", "--gamma", "5", "--resolution", "16", "--mixed-precision", "no"]
+@pytest.mark.parametrize("folder", ["--run", "--outdir", "--output-dir", "--output", "--out"])
+def test_names_from_other_systems(folder, document, data):
+    names = [folder, "there", "--batch", "12", "--gamma", "5", "--resolution", "16", "--mixed-precision", "no"]
     found = document("train", "dcgan", "--data", data / "pictures", "--dry-run", *names)
     assert found["run"] == "there"
     found = found["configuration"]
@@ -184,7 +185,7 @@ def test_sample_makes_a_folder(call, digits_run, tmp_path):
     assert call("sample", digits_run, "-n", "20", "--out", "made").last == "made"
     assert sorted(folder.name for folder in (tmp_path / "made").iterdir()) == list("0123456789"), "labels take turns"
     assert len(list((tmp_path / "made").rglob("*.png"))) == 20
-    call("sample", digits_run, "--seeds", "3-5", "--out", "some")
+    call("sample", digits_run, "--seeds", "3-5", "--outdir", "some")
     assert sorted(f.parent.name for f in (tmp_path / "some").rglob("*.png")) == list("345"), "a seed begins with its own"
     call("sample", digits_run, "-n", "3", "--label", "7", "--out", "sevens")
     assert [f.parent.name for f in (tmp_path / "sevens").rglob("*.png")] == ["7"] * 3

@@ -9,13 +9,14 @@ from sparring.base.errors import UserError, WorkError, nearest
 from sparring.cli import catalogue, judging, making, studio, training
 from sparring.cli.common import Parser
 
-ALIASES = {"--outdir": "--run", "--output-dir": "--run", "--trunc": "--truncation", "--output": "--out"}
-"""what users of other systems type"""
+FOLDERS = ("--outdir", "--output-dir", "--output", "--out")
+"""what users of other systems type for the place where results go"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0 done, 1 failed, 2 wrong input, 130 interrupted, 143 terminated."""
-    given = [_alias(a) for a in (sys.argv[1:] if arguments is None else arguments)]
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = [_alias(argument, given[0]) for argument in given]
     try:
         return _run(given)
     except UserError as error:
@@ -43,9 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _alias(argument: str) -> str:
+def _alias(argument: str, command: str) -> str:
+    """Of a name that users of other systems type, ours."""
     name, equals, value = argument.partition("=")
-    return ALIASES.get(name, name) + equals + value
+    aliases = dict.fromkeys(FOLDERS, "--run" if command == "train" else "--out") | {"--trunc": "--truncation"}
+    return aliases.get(name, name) + equals + value
 
 
 def _run(given: list[str]) -> int:
