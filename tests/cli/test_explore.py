@@ -34,6 +34,7 @@ TOOLS = {
     "directions -k 2": ("01 closed form 1.png", "effects.json"),
     "directions --how pca -k 1 --layers coarse": ("01 component 1.png",),
     "directions --how labels -k 2": ("01 0.png", "02 1.png"),
+    "directions --how steepest -k 2": ("01 steepest 1.png", "effects.json"),
     "vary -n 4": ("variations.png",),
     "traverse --numbers 2 --steps 3": ("traversal.png",),
     "gallery --truncation 0.7": ("samples.png", "training.gif"),
@@ -71,7 +72,9 @@ def test_project(space, styled_run, data, call, tmp_path):
     outcome = call("explore", styled_run, "project", *given, "--out", tmp_path / "o", "--json")
     assert outcome.code == 0, outcome.err
     document = json.loads(outcome.out)
-    assert len(document["items"]) == 16 and all(e["perceptual distance"] >= 0 for e in document["items"])
+    assert document["projected"] == f"16 of {len(list((data / 'pictures').rglob('*.png')))} pictures" and len(document["items"]) == 16
+    assert all("label" in e for e in document["items"]) == (space == "z")
+    assert all(e["perceptual distance"] >= 0 for e in document["items"])
     assert {"projection.png", "projection.gif", "result.png", "projection.safetensors"} == {p.name for p in (tmp_path / "o").iterdir()}
 
 
@@ -108,6 +111,8 @@ def test_truncation_lowers_variety(styled_run, call):
         "explore RUN interpolate --formats avi": r"\.gif or \.mp4",
         "explore DCGAN mix": "no styles",
         "explore DCGAN directions --how sefa": "no styles",
+        "explore RUN directions -k 5000": r"1 to \d+ directions .* not 5000",
+        "explore RUN directions --how labels -k 11": "1 to 10 directions",
         "explore POINTS gallery": "latent tools show pictures",
         "sample RUN --truncation 0 --where a=1": "not told attributes",
         "sample RUN --where a": "NAME=VALUE",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sparring.base.clock import Clock, Schedule
-from sparring.base.space import ImageSpace
+from sparring.base.space import Attribute, ImageSpace
 from sparring.games.settings import Adaptive, ProjectedGAN
 from sparring.losses.penalties import orthogonality, path_lengths
 from sparring.recipes.recipe import RECIPES
@@ -59,7 +59,7 @@ def test_a_verdict_depends_on_the_item_alone():
 
 @pytest.mark.parametrize("name", ["dcgan", "stylegan2", "biggan", "r3gan"])
 def test_conditions_fade_in(name):
-    """At strength 0 labels change nothing, in the end they do; the change is a function of the clock."""
+    """At strength 0 labels change nothing, then they change little by little; the change is a function of the clock."""
     fading = game(name, condition_strength=Schedule(shape="linear", start=0.0, end=1.0, over=0.5)).eval()
     for p in fading.average.parameters():                                       # embeddings that begin at zero would hide it
         with torch.no_grad():
@@ -68,7 +68,23 @@ def test_conditions_fade_in(name):
     gap = lambda r: float((fading.render(z, a) - fading.render(z, b)).abs().max()) if set_clock(fading, r) else 0
     with torch.no_grad():
         assert gap(0) < 1e-6 < gap(50)
-        assert gap(25) > 1e-6 and gap(50) == gap(90)
+        assert 0 < 5 * gap(1) < gap(25) < gap(50) == gap(90)
+
+
+def test_the_size_of_a_condition_is_told():
+    """Attributes of one sign are not all the same, nor is a label that is told at a hundredth: neither to the generator nor to the discriminator."""
+    torch.manual_seed(0)
+    space = ImageSpace(shape=(1, 8, 8), attributes=(Attribute(name="age"), Attribute(name="size")))
+    style = RECIPES["stylegan2"].tiny(space).build(space=space).eval()
+    z, x = style.noise(8, 0), torch.rand(8, 1, 8, 8)
+    told = lambda value: torch.tensor([[value, 0.5]]).expand(8, 2)
+    with torch.no_grad():
+        for said in (lambda y: style.generator.style(z, y), lambda y: style.discriminator(x, y)):
+            low, middle, high = (said(told(value)) for value in (0.2, 1.0, 3.0))
+            assert (high - middle).norm() > 0.1 * middle.norm() and (middle - low).norm() > 0.01 * middle.norm()
+        nothing = style.discriminator(x, torch.zeros(8, 2))
+        assert nothing.std() > 0.01, "a discriminator that is told nothing yet judges"
+        assert (style.discriminator(x, 0.01 * told(1.0)) - nothing).norm() < 0.05 * (style.discriminator(x, told(1.0)) - nothing).norm()
 
 
 def set_clock(game, r):

@@ -29,7 +29,7 @@ SPACES = [
     PointSpace(shape=(2,)), ImageSpace(shape=(1, 8, 8), labels=("a", "b", "c")), PairSpace(shape=(1, 16, 16), given=(1, 16, 16)),
     TableSpace(shape=(8,), spans=SPANS),
 ]  # fmt: skip
-TAGGED = ImageSpace(shape=(3, 8, 6), attributes=(Attribute(name="round", mean=0.5, deviation=0.5, quantiles=(0, 1)), Attribute(name="size")))
+TAGGED = ImageSpace(shape=(3, 8, 6), attributes=(Attribute(name="round", mean=0.5, deviation=0.5, tag=True, values=(0, 1)), Attribute(name="size")))
 
 
 class Pool(Follower):

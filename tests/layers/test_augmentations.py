@@ -44,6 +44,18 @@ def test_each_group_changes_pictures_at_probability_one(group, shape):
         assert torch.equal(changed[:, 3], x[:, 3])                         # alpha stays
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_light_changes_colours_and_not_what_is_see_through(shape):
+    torch.manual_seed(0)
+    x = pictures(shape)
+    lit = change.light(x)
+    assert lit.shape == x.shape and not torch.allclose(lit[:, :3], x[:, :3], atol=0.05) and torch.equal(lit[:, 3:], x[:, 3:])
+    if shape[0] > 1:
+        around = lambda x, dims: (x - x.mean(dims, keepdim=True)).flatten(1).norm(dim=1)
+        saturation = [around(seen[:, :3], 1) / around(seen[:, :3], (1, 2, 3)) for seen in (x, lit)]
+        assert (saturation[1] / saturation[0]).std() > 0.1
+
+
 def test_quarter_turns_and_shifts_keep_pixels():
     """Blitting moves whole pixels: every value of the result stands in the picture."""
     torch.manual_seed(1)

@@ -58,4 +58,15 @@ def test_copies_in_a_training_set_full_of_duplicates():
     g = torch.Generator().manual_seed(2)
     training, fresh = torch.randn(100, 4, generator=g).repeat(3, 1), torch.randn(100, 4, generator=g)
     assert copies([training], [training[:50]]) == 1
-    assert copies([training], [fresh]) == 0
+    assert copies([training], [fresh]) < 0.05
+
+
+@pytest.mark.parametrize("twins", [12, 30, 300])
+def test_copies_where_some_training_items_have_a_twin(twins):
+    """The likeliest to be known by heart are those that are there twice."""
+    g = torch.Generator().manual_seed(4)
+    training, fresh = torch.randn(600, 4, generator=g), torch.randn(600, 4, generator=g)
+    training = torch.cat([training, training[:twins]])
+    assert copies([training, training.exp()], [training, training.exp()]) == 1
+    assert copies([training], [training + 1e-4]) > 0.95
+    assert copies([training], [fresh]) < 0.03

@@ -321,6 +321,20 @@ def test_a_codec_is_loaded_as_it_was_saved(tmp_path):
     assert again.encoding == codec.encoding and again.space == codec.space and again.why == codec.why
 
 
+def test_attributes_are_drawn_together():
+    """Pictures have one of three tags each, one of them rare, and a size that goes with it: so have made-up conditions."""
+    kind = np.repeat([0, 1, 2], [300, 185, 15])
+    source = PictureArray("a", np.zeros((500, 4, 4, 3), np.uint8))
+    source.attributes, source.values = ("red", "green", "blue", "size"), np.stack([kind == 0, kind == 1, kind == 2, 5.5 + kind], 1).astype(np.float32)
+    space = fit(source, Images()).space
+    assert [a.tag for a in space.attributes] == [True, True, True, False]
+    mean, deviation = (torch.tensor([getattr(a, what) for a in space.attributes]) for what in ("mean", "deviation"))
+    drawn = space.some_conditions(4000, "test") * deviation + mean
+    assert torch.allclose(drawn[:, :3].sum(1), torch.ones(4000), atol=1e-4)
+    assert torch.allclose(drawn[:, 3], 5.5 + drawn[:, 1] + 2 * drawn[:, 2], atol=1e-4)
+    assert drawn[:, 2].mean() == pytest.approx(0.03, abs=0.01) and drawn[:, 0].mean() == pytest.approx(0.6, abs=0.03)
+
+
 # ---- files
 
 

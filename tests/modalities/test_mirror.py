@@ -28,6 +28,14 @@ def test_pictures_that_are_their_own_mirror_images():
     assert told_from_mirror_images(torch.cat([x, x.flip(3)], 3)) == 0.5
 
 
+@pytest.mark.parametrize("odd", [1, 30])
+def test_few_that_are_not_their_own_mirror_images(odd):
+    x = torch.randint(0, 256, (200, 1, 8, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    x = torch.cat([x, x.flip(3)], 3)
+    x[:odd, :, :, :3] = 255
+    assert 0.5 <= told_from_mirror_images(x) < 0.6 and mirrors(x)
+
+
 def test_too_few_to_tell_means_no():
     assert not mirrors(torch.zeros(10, 1, 8, 8, dtype=torch.uint8))
 

@@ -8,7 +8,10 @@ from sparring.games.settings import DiffAugment, NoAugmentation
 from sparring.recipes.recipe import RECIPES, Facts, configure
 
 PICTURES = [name for name, recipe in RECIPES.items() if recipe.modalities == ("images",) and recipe.task == "generate"]
-SHAPES = {"28": (1, 28, 28), "32": (3, 32, 32), "64": (3, 64, 64), "48x64": (4, 48, 64), "256": (3, 256, 256), "1024": (3, 1024, 1024)}
+SHAPES = {
+    "28": (1, 28, 28), "32": (3, 32, 32), "64": (3, 64, 64), "48x64": (4, 48, 64), "200": (3, 200, 200), "256": (3, 256, 256),
+    "1024": (3, 1024, 1024),
+}  # fmt: skip
 TOLD = {"nothing": {}, "labels": {"labels": ("a", "b")}, "attributes": {"attributes": (Attribute(name="size"), Attribute(name="age"))}}
 CASES = [(size, told) for size in SHAPES for told in TOLD if told == "labels" or size in ("28", "48x64")]
 """how labels are told does not depend on the size"""

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import time
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from sparring.cli import main
 from sparring.studio.server import create
 
 SMALL = {"game.generator.width": 8, "game.discriminator.width": 8, "watching.judge": 0, "watching.preview": 40, "watching.tick": 20}
@@ -89,6 +91,21 @@ def test_what_cannot_be_trained_is_said_in_the_commands_words(page, place):
     for odd in (r'"minutes": NaN', r'"\ud800": 1', r'"settings": {"\u0000": 1}', '"seed": 1e400', *(f'"name": {name}' for name in names)):
         answer = text('{"recipe": "gan", "data": "ring", %s}' % odd)    # noqa: UP031 - braces all over
         assert answer.status_code == 400 and answer.json()["error"], answer.text
+
+
+def test_settings_are_no_way_around_the_roots(page, place, capsys):
+    """Every flag of the command that is no setting, whatever will be added to it, and the settings that name files."""
+    main(["train", "--help"])
+    flags = set(re.findall(r"--([a-z-]+)", capsys.readouterr().out)) | {"outdir", "out", "dry_run"}
+    assert {"data", "run", "from", "config"} < flags
+    outside = str(place / "secret.txt")
+    for settings, words in (
+        *(({flag: outside}, "no setting") for flag in flags), ({"data=ring --run": 1}, "no setting"), ({"encoding.schema": outside}, "outside"),
+        ({"schema": outside}, "outside"), ({"encoding": json.dumps({"kind": "tables", "schema": outside})}, "no setting"),
+    ):  # fmt: skip
+        answer = page.post("/api/runs", json={"recipe": "table-gan", "data": str(place / "data" / "points.csv"), "rounds": 5, "settings": settings})
+        assert answer.status_code == 400 and words in answer.json()["error"], answer.text
+    assert {path.name for path in (place / "runs").iterdir()} <= {"mine"}
 
 
 @pytest.mark.parametrize("path", ["/etc", "/", "../..", "secret.txt", "link.csv", "\0", "data/../../secret.txt"])

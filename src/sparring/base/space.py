@@ -15,13 +15,12 @@ class Attribute(Settings):
     mean: float = 0.0
     deviation: float = Field(1.0, gt=0)
     """games see (value - mean) / deviation"""
-    quantiles: tuple[float, ...] = (-1.0, 1.0)
-    """values at evenly spaced shares of the training items, the least first: what is drawn from when nobody says a value"""
-
-    @property
-    def tag(self) -> bool:
-        """Whether its only values are 0 and 1."""
-        return set(self.quantiles) <= {0.0, 1.0}
+    tag: bool = False
+    """whether its only values are 0 and 1"""
+    least: float = -1.0
+    greatest: float = 1.0
+    values: tuple[float, ...] = (-1.0, 1.0)
+    """those of some training items, of the same ones for every attribute: what is drawn from when nobody says a value"""
 
 
 class Space(Component):
@@ -68,7 +67,7 @@ class Space(Component):
         return (y - mean) / deviation
 
     def some_conditions(self, n: int, *key: object):
-        """n made-up conditions, the i-th a function of the key and i: labels evenly, attributes independently from their quantiles; None without."""
+        """n made-up conditions, the i-th a function of the key and i: labels evenly, attributes as a training item has them; None without."""
         import torch
 
         from sparring.base.seeding import generator
@@ -78,9 +77,9 @@ class Space(Component):
             return torch.randint(len(self.labels), (n,), generator=draw)
         if not self.attributes:
             return None
-        where = torch.rand(n, len(self.attributes), generator=draw)
-        values = [torch.tensor(attribute.quantiles) for attribute in self.attributes]
-        return self.told(torch.stack([v[(u * len(v)).long()] for v, u in zip(values, where.T)], 1))                 # (n, d)
+        item = torch.rand(n, generator=draw)
+        values = [torch.tensor(attribute.values) for attribute in self.attributes]
+        return self.told(torch.stack([v[(item * len(v)).long()] for v in values], 1))                               # (n, d)
 
     def example(self, n: int, seed: int) -> dict:
         """n made-up items of this space as a batch: {"x": (n, *shape), "y": their conditions, if any}."""

@@ -94,8 +94,8 @@ def add_explore(parser):
     tool("project", "the latents of your own pictures", ("--input", {"required": True, "help": "a picture or a folder of pictures"}),
          ("--space", {"choices": ("auto", "z", "w", "w+"), "default": "auto"}), ("--steps", {"type": int, "default": 300}), label)  # fmt: skip
     tool("directions", "directions that change one thing, and what they do to the labels",
-         ("--how", {"choices": ("auto", "sefa", "pca", "labels"), "default": "auto"}),
-         ("-k", {"type": int, "default": 5, "help": "how many (default 5)"}),
+         ("--how", {"choices": ("auto", "sefa", "pca", "steepest", "labels"), "default": "auto"}),
+         ("-k", {"type": int, "help": "how many (default 5, or all labels)"}),
          ("--layers", {"choices": ("all", "coarse", "middle", "fine"), "default": "all"}))  # fmt: skip
     tool("vary", "items near one item", seed, ("-n", {"type": int, "default": 24}),
          ("--amount", {"type": float, "default": 0.3, "help": "0 is the same, 1 unrelated (default 0.3)"}), label)  # fmt: skip
@@ -121,6 +121,8 @@ def explore(options):
     document = service.explore(options.run, options.tool, options.out, **told)
 
     def lines(document):
+        if "projected" in document:
+            yield f"projected {document['projected']}"
         for entry in document.get("from -3 to +3 deviations, mean of 64 items", []) + document.get("items", []):
             yield "  ".join(f"{k} {number(v)}" for k, v in entry.items() if k != "changes")
         yield from document["files"]

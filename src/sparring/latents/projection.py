@@ -17,6 +17,7 @@ from sparring.base.seeding import generator
 from sparring.latents.space import centre, draw, items, latents, styled
 from sparring.losses.perceptual import Maps, perceptual
 from sparring.play.game import Game
+from sparring.play.watching import conditions
 
 RAMP_UP, RAMP_DOWN, NOISE_UNTIL = 0.05, 0.25, 0.75
 NOISE_WEIGHT = 100.0
@@ -32,6 +33,8 @@ class Projection:
     """(n, *noise_shape), or (n, layers, d) styles"""
     noises: dict[str, Tensor]
     """noise maps of the synthesis that were optimised along, (n, 1, h, w) each"""
+    y: Tensor | None
+    """(n,) or (n, d) conditions that they are made with; in w and w+ they change nothing"""
     items: Tensor
     """(n, *shape) what the generator makes of them"""
     distances: list[list[float]]
@@ -46,20 +49,22 @@ def project(
 ) -> Projection:  # fmt: skip
     """Latents whose items look like pictures x (n, c, h, w).
 
-    y: their conditions, for games that are told; maps: the feature network that compares; rate: of Adam, ramped up and down. In z the
-    squared length of the noise is held to its expectation; in w and w+ noise maps are optimised too, and kept free of structure, so that
-    they cannot draw the picture themselves. Starts from the best of 256 random items (z), or from the mean style.
+    y: their conditions, for games that are told; without, in z, each has that of the item it starts from. maps: the feature network that
+    compares; rate: of Adam, ramped up and down. In z the squared length of the noise is held to its expectation; in w and w+ noise maps are
+    optimised too, and kept free of structure, so that they cannot draw the picture themselves. Starts from the best of 256 random items (z),
+    or from the mean style.
     """
     n, device = len(x), next(game.parameters()).device
     target = [m.detach() for m in maps(x)]
     draws = generator("project", seed)
     noises: dict[str, Tensor] = {}
     if space == "z":
-        latent, spread = _nearest_noise(game, target, y, maps, seed), 1.0
+        (latent, y), spread = _nearest_noise(game, target, y, maps, seed), 1.0
         make = lambda v: game.render(v, y)
     else:
         middle = centre(game)
-        some = latents(game, draw(game, CANDIDATES, seed), None if y is None else y[:1].expand(CANDIDATES, *y.shape[1:]), "w")[:, 0]
+        some = latents(game, draw(game, CANDIDATES, seed), _told(game, None if y is None else y[:1], seed), "w")[:, 0]
+        y = conditions(game, n, seed) if y is None else y
         spread = (some - middle[0]).square().sum(1).mean().sqrt().item()
         latent = middle.expand(n, *middle.shape).clone() if space == "w+" else middle[:1].expand(n, 1, -1).clone()
         noises = {name: torch.randn(n, *t.shape[1:], generator=draws).to(device) for name, t in styled(game).noises().items()}
@@ -102,7 +107,7 @@ def project(
         made = make(latent)
         final = latent.detach() if space == "z" else latent.detach().expand(-1, game.layers, -1).contiguous()
         distances.append(perceptual(maps(made), target).tolist())
-    return Projection(space, final, {k: v.detach() for k, v in noises.items()}, made, distances, [*frames, made])
+    return Projection(space, final, {k: v.detach() for k, v in noises.items()}, y, made, distances, [*frames, made])
 
 
 def learning_rate(t: float) -> float:
@@ -124,12 +129,17 @@ def structure(noise: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _nearest_noise(game: Game, target: list[Tensor], y: Tensor | None, maps: Maps, seed: int) -> Tensor:
-    """For each picture the noise of the best of some random items."""
-    noise = draw(game, CANDIDATES, seed)
-    best = []
+def _nearest_noise(game: Game, target: list[Tensor], y: Tensor | None, maps: Maps, seed: int) -> tuple[Tensor, Tensor | None]:
+    """For each picture the noise and the condition of the best of some random items, of its own condition or of any."""
+    noise, best, found = draw(game, CANDIDATES, seed), [], []
     for i in range(len(target[0])):
-        told = None if y is None else y[i : i + 1].expand(CANDIDATES, *y.shape[1:])
-        seen = maps(items(game, noise, told, "z"))
-        best.append(perceptual(seen, [t[i : i + 1] for t in target]).argmin())
-    return noise[torch.stack(best)]
+        told = _told(game, None if y is None else y[i : i + 1], seed)
+        row = perceptual(maps(items(game, noise, told, "z")), [t[i : i + 1] for t in target]).argmin()
+        best.append(noise[row])
+        found.append(None if told is None else told[row])
+    return torch.stack(best), None if found[0] is None else torch.stack(found)
+
+
+def _told(game: Game, y: Tensor | None, seed: int) -> Tensor | None:
+    """The conditions of some random items: all y (1,) or (1, d), or any."""
+    return conditions(game, CANDIDATES, seed) if y is None else y.expand(CANDIDATES, *y.shape[1:])

@@ -124,15 +124,16 @@ def coloured(x: Tensor, maps: Tensor) -> Tensor:
 
 
 def light(x: Tensor) -> Tensor:
-    """Brightness, saturation and contrast of colour pictures; brightness and contrast of grey ones."""
-    n = len(x)
+    """Brightness, saturation and contrast of colour pictures; brightness and contrast of grey ones. What is see-through (a fourth channel) stays."""
+    n, alpha = len(x), x[:, 3:]
     uniform = lambda: torch.rand(n, 1, 1, 1, device=x.device)
+    x = x[:, :3]
     x = x + (uniform() - 0.5)
     if x.shape[1] == 3:
         grey = x.mean(1, keepdim=True)
         x = (x - grey) * (2 * uniform()) + grey
     mean = x.mean((1, 2, 3), keepdim=True)
-    return (x - mean) * (0.5 + uniform()) + mean
+    return torch.cat([(x - mean) * (0.5 + uniform()) + mean, alpha], 1)
 
 
 def moved(x: Tensor, share: float = 0.125) -> Tensor:

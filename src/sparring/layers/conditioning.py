@@ -16,8 +16,18 @@ class Embedding(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(conditions, width).normal_(std=std))
 
+    def rows(self) -> Tensor:
+        return self.weight
+
     def forward(self, y: Tensor) -> Tensor:
-        return F.embedding(y, self.weight) if y.ndim == 1 else y.to(self.weight.dtype) @ self.weight
+        return F.embedding(y, self.rows()) if y.ndim == 1 else y.to(self.weight.dtype) @ self.rows()
+
+
+class UnitEmbedding(Embedding):
+    """Rows of length 1 that learn their direction; a condition of half the size is told half as loudly."""
+
+    def rows(self) -> Tensor:
+        return F.normalize(self.weight, dim=1)
 
 
 class LabelConcatenation(nn.Module):

@@ -6,6 +6,7 @@ https://arxiv.org/abs/2002.09797.
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,6 +86,19 @@ def closeness_among(training: Tensor, rows: Tensor) -> Tensor:
     return _ratio(distance[:, 0], torch.where(others[:, 0] == rows, loneliness[:, 1], loneliness[:, 0]))
 
 
+def distinct(views: list[Tensor]) -> Tensor:
+    """Places (m,) of the items that equal no earlier one in any view; each view holds one row of features an item. Of an item with a twin nobody
+    could say whether it was copied: its own to the next is no distance. All places where fewer than three items are distinct."""
+    first = torch.ones(len(views[0]), dtype=torch.bool)
+    for view in views:
+        _, places = np.unique([hash(row.tobytes()) for row in view.cpu().numpy()], return_index=True)
+        alone = torch.zeros_like(first)
+        alone[places] = True
+        first &= alone
+    places = first.nonzero().squeeze(1)
+    return places if len(places) > 2 else torch.arange(len(first))
+
+
 def _ratio(distance: Tensor, loneliness: Tensor) -> Tensor:
     tiny = 1e-6 * loneliness.median().clamp(min=1e-12)  # duplicates in the training set have no distance at all
     return (distance + tiny) / (loneliness + tiny)
@@ -95,8 +109,10 @@ def copies(training: list[Tensor], judged: list[Tensor], seed: int = 0) -> float
 
     Both arguments hold one feature matrix for each way to look (a network's features, pixels); closeness is the geometric mean over
     them. A plain distance would be fooled: it calls typical items copies, which lie in crowded places, and misses copies of rare ones.
-    The threshold comes from up to 2,000 training items. Needs at least three of them.
+    Equal training items count once. The threshold comes from up to 2,000 of them. Needs at least three.
     """
+    kept = distinct(training)
+    training = [known[kept] for known in training]
     rows = torch.randperm(len(training[0]), generator=generator("copies", seed))[:CALIBRATION]
     fresh = torch.stack([closeness_among(known, rows).log() for known in training]).mean(0)
     seen = torch.stack([closeness(known, fakes).log() for known, fakes in zip(training, judged)]).mean(0)

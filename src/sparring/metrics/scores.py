@@ -61,7 +61,8 @@ def label_accuracy(metric: Metric, reference: Items, judged: Items) -> Score:
 def copies(metric: Metric, reference: Items, judged: Items) -> Score:
     known, seen = ([items.features(role) for role in metric.views] for items in (reference, judged))
     rule = (
-        "distance to the nearest training item over its own to the next, geometric mean over extractors, within the lowest 1 % among training items"
+        "distance to the nearest training item over its own to the next, geometric mean over extractors, within the lowest 1 % among training items, "
+        "of which equal ones count once"
     )
     return Score(neighbours.copies(known, seen), protocol={"rule": rule})
 

@@ -30,8 +30,8 @@ READABLE = 64
 """side in pixels that small pictures are enlarged to in grids"""
 BLOCKS = 4
 """`spoil` cuts a picture into so many rows and columns of blocks"""
-QUANTILES = 21
-"""values of an attribute that are kept to draw from"""
+DRAWN_FROM = 500
+"""items whose attributes are kept to draw from"""
 NOISE = 25.0
 """standard deviation of `spoil`'s noise, of 255"""
 
@@ -44,11 +44,15 @@ def fit(source: ImageSource, encoding: Images) -> "ImageCodec":
 
 def attributes(source: ImageSource) -> tuple[Attribute, ...]:
     """The source's attributes with what games need to see them standardised, and to draw some."""
-    shares = np.linspace(0, 1, QUANTILES)
+    if not source.attributes:
+        return ()
+    some = torch.randperm(len(source.values), generator=generator("attributes"))[:DRAWN_FROM].numpy()
     found = []
-    for name, column in zip(source.attributes, source.values.T if source.attributes else ()):
-        quantiles = tuple(round(float(q), 6) for q in np.quantile(column, shares, method="nearest"))
-        found.append(Attribute(name=name, mean=float(column.mean()), deviation=float(column.std()) or 1.0, quantiles=quantiles))
+    for name, column in zip(source.attributes, source.values.T):
+        values = tuple(round(float(value), 6) for value in column[some])
+        mean, deviation, least, greatest = float(column.mean()), float(column.std()) or 1.0, float(column.min()), float(column.max())
+        tag = bool(np.isin(column, (0, 1)).all())
+        found.append(Attribute(name=name, mean=mean, deviation=deviation, tag=tag, least=least, greatest=greatest, values=values))
     return tuple(found)
 
 
@@ -145,7 +149,7 @@ class ImageCodec(Codec):
 
     def _write_folder(self, items: np.ndarray, out: Path, labels: np.ndarray | None) -> None:
         for i, item in enumerate(items):
-            folder = out if labels is None else out / _folder_name(self.space.labels[labels[i]])
+            folder = out if labels is None else out / folder_name(self.space.labels[labels[i]])
             folder.mkdir(parents=True, exist_ok=True)
             _picture(item).save(folder / f"{i:06d}.png")
 
@@ -234,6 +238,6 @@ def _picture(item: np.ndarray) -> Image.Image:
     return Image.fromarray(item[..., 0] if item.shape[2] == 1 else item)
 
 
-def _folder_name(label: str) -> str:
-    """A label as the name of a folder: labels come from files of strangers and must not lead elsewhere."""
+def folder_name(label: str) -> str:
+    """A label as the name of a folder or a file: labels come from files of strangers and must not lead elsewhere."""
     return re.sub(r'[\x00-\x1f/\\:*?"<>|]|^\.+', "_", label) or "_"

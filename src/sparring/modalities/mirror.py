@@ -27,9 +27,10 @@ def told_from_mirror_images(x: Tensor) -> float:
     shares, half = [], len(turned) // 2
     for fit, held in ((turned[:half], turned[half:]), (turned[half:], turned[:half])):
         moment = fit.T @ fit / len(fit)
-        ridge = 0.1 * moment.trace() / len(moment) * torch.eye(len(moment), dtype=torch.float64)
+        ridge = (0.1 * moment.trace() / len(moment)).clamp(min=1e-9) * torch.eye(len(moment), dtype=torch.float64)
         weight = torch.linalg.solve(moment + ridge, fit.mean(0))
-        shares.append((held @ weight > 0).double().mean().item())
+        side = held @ weight                                                            # 0: their own mirror images
+        shares.append(((side > 0).double() + (side == 0).double() / 2).mean().item())
     return sum(shares) / 2
 
 

@@ -42,8 +42,9 @@ class Block(nn.Module):
     def __init__(self, width: int, group: int, blocks: int):
         super().__init__()
         inner = EXPANSION * width
+        groups = next(g for g in range(max(1, inner // group), 0, -1) if inner % g == 0)
         self.expand = nn.Conv2d(width, inner, 1)
-        self.mix = nn.Conv2d(inner, inner, 3, padding=1, groups=max(1, inner // group))
+        self.mix = nn.Conv2d(inner, inner, 3, padding=1, groups=groups)
         self.reduce = nn.Conv2d(inner, width, 1, bias=False)
         for conv in (self.expand, self.mix):
             scaled_init(conv.weight, GAIN * blocks**-0.25)

@@ -120,7 +120,7 @@ class StyleGAN2Generator(Generator):
 
     style: int = Field(512, gt=0)
     """numbers of a style"""
-    mapping: int = Field(2, ge=0)
+    mapping: int = Field(2, gt=0)
     """layers of the mapping network"""
     base: int = Field(16384, gt=0)
     """channels of a level times its side, in pixels"""
@@ -159,7 +159,7 @@ class R3GANGenerator(Generator):
     blocks: int = Field(2, gt=0)
     """residual blocks of a level"""
     group: int = Field(16, gt=0)
-    """channels of a group of the 3x3 convolutions"""
+    """channels of a group of the 3x3 convolutions; more where the width is no multiple"""
     patch: int = Field(1, gt=0)
     """side of the blocks of pixels that are a place of the largest level: 2 makes it a quarter as many places"""
 
@@ -177,7 +177,7 @@ class R3GANDiscriminator(Discriminator):
     blocks: int = Field(2, gt=0)
     """residual blocks of a level"""
     group: int = Field(16, gt=0)
-    """channels of a group of the 3x3 convolutions"""
+    """channels of a group of the 3x3 convolutions; more where the width is no multiple"""
     patch: int = Field(1, gt=0)
     """side of the blocks of pixels that are a place of the largest level: 2 makes it a quarter as many places"""
 

@@ -146,7 +146,7 @@ def r3gan(facts: Facts) -> Configuration:
     gamma = r3gan_gamma(facts.space)
     # The presets have 768 channels up to 32 px, half with every doubling. On a small machine full size must be narrow to be quick, and blocks of
     # 2 x 2 pixels as places quicker still (3.5 x the pictures a second at 32 px). The generator is the wider one: it costs less of a round.
-    width, most = (32, 128) if small else (max(96, 768 * 32 // side_of(facts.space)), 768)
+    width, most = (32, 128) if small else (max(96, 96 * 32 // side_of(facts.space) * 8), 768)
     wider, blocks, patch = (2, 1, 2) if small else (1, 2, 1)
     adam = Adam(lr=cosine(1e-3, 1e-4), beta1=0.0, beta2=constant(0.99)) if small else Adam(lr=cosine(2e-4, 5e-5), beta1=0.0, beta2=cosine(0.9, 0.99))
     augmentation = Scheduled(p=cosine(0.0, 0.3), flips=facts.mirrors) if facts.count < 30_000 else NoAugmentation()

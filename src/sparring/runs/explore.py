@@ -18,7 +18,7 @@ from sparring.latents import space
 from sparring.latents.directions import Direction
 from sparring.latents.projection import project as optimise
 from sparring.modalities.films import write_film
-from sparring.modalities.images import grid
+from sparring.modalities.images import folder_name, grid
 from sparring.modalities.open import open_named
 from sparring.play.checkpoint import read_tensors, write_tensors
 from sparring.runs.run import Run
@@ -172,7 +172,8 @@ def project(
     run: Run, out: Path, *, data: str, which: str = "auto", steps: int = 300, label: str | None = None,
     tick: Callable[[int, float], None] = lambda step, distance: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The latents of a user's pictures: what was given, what the generator makes of it, and how it got there."""
+    """The latents of a user's pictures, at most 16: what was given, what the generator makes of it, and how it got there. In z they are made
+    with `label`; without, with their sub-folders where those are labels of the run, or else with the label of the nearest of some random items."""
     pictures(run)
     which = ("w+" if space.best_space(run.game) == "w" else "z") if which == "auto" else which
     if which not in ("z", "w", "w+"):
@@ -182,10 +183,11 @@ def project(
     _, source = open_named(data)
     if source.kind != "images":
         raise UserError(f"{data} holds {source.kind}: give a picture, or a folder of them")
-    n = min(len(source), PROJECTED)
-    labels = [source.classes[i] for i in source.labels[:n]] if label is None and source.labels is not None and run.game.conditional else label
+    n, names = min(len(source), PROJECTED), run.codec.space.labels
+    if label is None and source.labels is not None and set(source.classes) <= set(names):
+        label = [source.classes[i] for i in source.labels[:n]]
     x = run.codec.expand({"x": run.codec.encode(without_labels(source), np.arange(n))["x"]})["x"]
-    y = run.conditions(n, labels, seed=0)
+    y = None if label is None else run.conditions(n, label)
     extractor = own_extractor(run)
     result = optimise(run.game, x, y, extractor.maps, space=which, steps=steps, tick=tick)
     frames = result.frames[:: max(1, len(result.frames) // 6)][:6]
@@ -195,12 +197,14 @@ def project(
     write_film(film, out / "projection.gif", 4)
     write_tensors(out / "projection.safetensors", {"latents": result.latents} | {f"noise/{k}": v for k, v in result.noises.items()})
     write_picture(grid(run.codec.decode(result.items)), out / "result.png")
+    told = [{"label": names[i]} for i in result.y] if which == "z" and names and result.y is not None else [{}] * n
     pixels = (result.items - x).square().flatten(1).mean(1)
     return {
         "files": [sheet, str(out / "projection.gif"), str(out / "result.png"), str(out / "projection.safetensors")], "space": which, "steps": steps,
-        "extractor": extractor.name, "items": [
-            {"item": str(name), "perceptual distance": round(d, 5), "at the start": round(s, 5), "psnr, dB": round(float(10 * torch.log10(4 / p)), 2)}
-            for name, d, s, p in zip(source.names, result.distances[-1], result.distances[0], pixels)
+        "extractor": extractor.name, "projected": f"{n} of {len(source)} pictures", "items": [
+            {"item": str(name)} | condition
+            | {"perceptual distance": round(d, 5), "at the start": round(s, 5), "psnr, dB": round(float(10 * torch.log10(4 / p)), 2)}
+            for name, condition, d, s, p in zip(source.names, told, result.distances[-1], result.distances[0], pixels)
         ],
     }  # fmt: skip
 
@@ -223,31 +227,41 @@ def _beside(run: Run, x: Tensor, made: Tensor) -> np.ndarray:
 
 
 def directions(
-    run: Run, out: Path, *, how: str = "auto", k: int = 5, layers: str = "all", steps: int = 7, items: int = 4
+    run: Run, out: Path, *, how: str = "auto", k: int | None = None, layers: str = "all", steps: int = 7, items: int = 4
 ) -> dict[str, Any]:
-    """Directions found by closed form (sefa), principal components (pca) or labels; a filmstrip of each, and what it does to the labels."""
+    """k directions (by default five; all labels) found by closed form (sefa) or principal components (pca) in w, by gradients in z (steepest),
+    or by labels; a filmstrip of each, and what it does to the labels."""
     pictures(run)
     game, extractor = run.game, own_extractor(run)
     which = space.best_space(game)
-    how = ("sefa" if which == "w" else "labels") if how == "auto" else how
     names = run.codec.space.labels
     seen = lambda x: extractor.classify(x)
     has_labels = bool(names) and seen(torch.zeros(1, *run.codec.space.shape)) is not None
+    how = ("sefa" if which == "w" else "labels" if has_labels else "steepest") if how == "auto" else how
+    if how not in ("sefa", "pca", "steepest", "labels"):
+        raise UserError(f"directions are found by sefa, pca, steepest or labels, not {how!r}")
+    if how == "labels" and not has_labels:
+        other = "sefa or pca" if which == "w" else "steepest"
+        raise UserError(f"the data have no labels to find directions from (tags and attributes are none): use --how {other}")
+    which = "w" if how in ("sefa", "pca") else "z" if how == "steepest" else which
+    latent = finding.some_latents(game, 1, which)[0][0]
+    most = len(names) if how == "labels" else latent.shape[-1] if which == "w" else latent.numel()
+    if k is not None and not 1 <= k <= most:
+        raise UserError(f"there are 1 to {most} directions to be found by {how}, not {k}")
+    k = k or (most if how == "labels" else min(5, most))
     if how in ("sefa", "pca"):
         bands = {"all": range(space.styled(game).layers)} | space.bands(game.layers)
         if layers not in bands:
             raise UserError(f"--layers is all, coarse, middle or fine, not {layers!r}")
         found = (finding.closed_form if how == "sefa" else finding.components)(game, k, bands[layers])
     elif how == "labels":
-        if not has_labels:
-            raise UserError("the data have no labels to find directions from: use --how sefa or pca")
         found = finding.supervised(game, lambda x: log_odds(seen(x)), names, which)[:k]
     else:
-        raise UserError(f"directions are found by sefa, pca or labels, not {how!r}")
+        found = finding.steepest(game, k)
     effects, paths = [], []
     for i, direction in enumerate(found):
         strip = run.codec.decode(finding.strip(game, direction, steps, *finding.some_latents(game, items, direction.space)))
-        paths.append(write_picture(rows_of(strip, steps), out / f"{i + 1:02d} {direction.name}.png"))
+        paths.append(write_picture(rows_of(strip, steps), out / f"{i + 1:02d} {folder_name(direction.name)}.png"))
         effects.append(finding.effect(game, direction, lambda x: seen(x).softmax(1), names) if has_labels else {"direction": direction.name})
     write_tensors(out / "directions.safetensors", {d.name: d.vector for d in found})
     files.write_json(out / "effects.json", effects)

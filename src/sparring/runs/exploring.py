@@ -65,7 +65,7 @@ class Exploration:
             "directions": [d.name for d in self.origins.directions] if generates and its.pictures else [],
             "labels": list(its.labels) if told else [],
             "attributes": [
-                {"name": a.name, "tag": a.tag, "mean": a.mean, "deviation": a.deviation, "least": a.quantiles[0], "greatest": a.quantiles[-1]}
+                {"name": a.name, "tag": a.tag, "mean": a.mean, "deviation": a.deviation, "least": a.least, "greatest": a.greatest}
                 for a in (its.attributes if told else ())
             ],
             "columns": self._columns(), "formats": list(FORMATS[its.kind]) if generates else [], "transform": self._transforming(),
@@ -274,9 +274,9 @@ class Exploration:
         """The name of the latents whose item looks like x (1, c, h, w), and their perceptual distance."""
         run = self.run
         which = ("w+" if space.best_space(run.game) == "w" else "z") if wish.space == "auto" else wish.space
-        y = run.conditions(1, wish.label, seed=0)
+        y = None if wish.label is None else run.conditions(1, wish.label)
         found = project(run.game, x, y, own_extractor(run).maps, space=which, steps=wish.steps, tick=tick)
-        latents = Latents(found.latents, "z" if which == "z" else "w", y, found.noises or None)
+        latents = Latents(found.latents, "z" if which == "z" else "w", found.y, found.noises or None)
         distance = round(found.distances[-1][0], 5)
         return self.origins.keep(Projected(latents, *run.codec.decode(torch.cat([x, found.items])), distance)), distance
 

@@ -14,7 +14,7 @@ from sparring.base.errors import UserError
 from sparring.extractors.extractor import Numbers, extract
 from sparring.games.capabilities import Reconstructs, Restores, Scores, Transforms
 from sparring.metrics.calibration import Calibration
-from sparring.metrics.neighbours import closeness, nearest_two
+from sparring.metrics.neighbours import closeness, distinct, nearest_two
 from sparring.play.game import Generates
 from sparring.runs.figures import Window, histogram, image, plane, scatter, sheet
 from sparring.runs.judging import answers, fakes, makes, score_items, triples
@@ -185,6 +185,8 @@ def neighbours(material: Material) -> str:
     look = lambda x: extract(Numbers(tuple(run.codec.space.shape)), run.codec.expand, x)
     made = run.codec.compact(run.items(SEARCHED, seed=SEED))
     training, judged = look(known), look(made)
+    kept = distinct([training])
+    known, training = known[kept], training[kept]
     distance, index = nearest_two(judged, training)
     suspects = closeness(training, judged).argsort()[:SUSPECTS]
     shown, near = material.items(made[suspects]), material.items(known[index[suspects, 0]])

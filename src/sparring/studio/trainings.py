@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +17,13 @@ STARTS = 120.0
 """seconds in which a training makes its folder"""
 ENDS = 60.0
 """seconds in which it saves a checkpoint when it is asked to stop"""
+
+SETTING = re.compile(r"[a-z][a-z0-9_.-]*")
+FLAGS = (
+    "data", "run", "rounds", "minutes", "seed", "device", "from", "config", "dry-run", "quiet", "help", "json", "outdir", "output-dir",
+    "output", "out",
+)  # fmt: skip
+"""what `sparring train` takes beside settings: paths among them would lead around what the studio may read and write"""
 
 
 async def _begun(*arguments: str, stdout: int, start_new_session: bool = False) -> asyncio.subprocess.Process:
@@ -49,7 +57,10 @@ class Trainings:
 
     async def start(self, path: Path, recipe: str, data: str, *, length: dict[str, Any], seed: int, settings: dict[str, Any]) -> None:
         """Returns when the run folder is there; UserError with the command's own words when there will be none."""
-        flags = [f"--{name}={value}" for name, value in length.items()] + [f"--{path}={value}" for path, value in settings.items()]
+        for name, value in settings.items():
+            if not SETTING.fullmatch(name) or name.replace("_", "-") in FLAGS or str(value).lstrip().startswith("{"):
+                raise UserError(f"{name!r} is no setting of a recipe, given one by one")
+        flags = [f"--{name}={value}" for name, value in (length | settings).items()]
         await self._run(path, ["train", recipe, "--data", data, "--run", str(path), "--seed", str(seed), "--quiet", *flags])
 
     async def resume(self, path: Path, rounds: int | None) -> None:

@@ -21,6 +21,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
+PATHS = "schema"
+"""the end of the names of settings that are paths"""
+
+
 class NewRun(Body):
     """What `sparring train` is told."""
 
@@ -108,7 +112,8 @@ def routes(roots: Roots, trainings: Trainings) -> APIRouter:
         """Starts a training in a process of its own; answers when its folder is there."""
         path = roots.new(new.name or service.run_name(roots.runs, new.recipe, new.data))
         length = {name: value for name, value in (("rounds", new.rounds), ("minutes", new.minutes)) if value is not None}
-        await trainings.start(path, new.recipe, roots.source(new.data), length=length, seed=new.seed, settings=new.settings)
+        settings = {name: roots.source(str(value)) if name.endswith(PATHS) else value for name, value in new.settings.items()}
+        await trainings.start(path, new.recipe, roots.source(new.data), length=length, seed=new.seed, settings=settings)
         return service.glance(path)
 
     @api.get("/runs/{name}")
