@@ -27,7 +27,7 @@ def diamonds(path: Path) -> None:
     lines = ["carat,cut,color,clarity,depth,table,price,x,y,z"]
     for i in range(N):
         words = draw.choice(["Fair", "Good", "Ideal"]), draw.choice(["D", "E", "J"]), draw.choice(["SI1", "VS2"])
-        sizes = ",".join(f"{side[i] * part:.2f}" if draw.random() > 0.01 else "0" for part in (1, 1.01, 0.62))
+        sizes = ",".join(f"{side[i] * part:.2f}" if draw.random() > 0.01 else "0.0" for part in (1, 1.01, 0.62))
         lines.append(f"{carat[i]:.2f},{','.join(words)},{draw.normal(61, 1):.1f},{draw.integers(53, 63)},{price[i]:.0f},{sizes}")
     path.write_text("\n".join(lines) + "\n")
 

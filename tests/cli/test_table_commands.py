@@ -109,6 +109,22 @@ def test_score_and_measure(call, trained, people):
     assert 0 < beside["metrics"]["shapes"]["value"] <= 1
 
 
+def test_a_table_of_numbers_is_judged_as_one(call, tmp_path):
+    """Where a target, a metric of tables, a schema or --kind says so; a .csv of numbers alone holds points."""
+    draw = np.random.default_rng(0)
+    for name in ("real.csv", "made.csv"):
+        x = draw.normal(size=(300, 2))
+        (tmp_path / name).write_text("x,y,v\n" + "".join(f"{a:.2f},{b:.2f},{int(a + b > 0)}\n" for a, b in x))
+    (tmp_path / "s.yaml").write_text("columns:\n  v: category\n")
+    judge = lambda *more: call("measure", "made.csv", "--data", "real.csv", *more, "--json")
+    for more in ("--metrics shapes", "--target v --metrics tstr", "--kind tables --metrics shapes", "--schema s.yaml --metrics shapes"):
+        found = judge(*more.split())
+        assert found.code == 0 and {"shapes", "tstr"} & json.loads(found.out)["metrics"].keys(), found.complaint
+    assert "fd" in json.loads(judge("--kind", "points", "--metrics", "fd").out)["metrics"]
+    (tmp_path / "w.csv").write_text("x,w\n" + "1,a\n2,b\n" * 50)
+    assert "others are tables" in call("measure", "made.csv", "--data", "w.csv", "--kind", "points").complaint
+
+
 def test_resuming_equals_never_having_stopped(call, people):
     given = ["--data", people, "--seed", 3, *FAST, *SMALL["table-vae"], "--quiet"]
     assert call("train", "table-vae", *given, "--run", "whole").code == 0

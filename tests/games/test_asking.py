@@ -154,3 +154,50 @@ def test_values_by_column_and_names_that_hold_signs():
     assert codec.asked(["a>=b=3"]).conditions[0].column.name == "a>=b"
     by_name = codec.asked({"a>=b": 2, "when": datetime.date(2024, 1, 5)})
     assert [c.value for c in by_name.conditions][0] == 2 and by_name.allowed[0].mask.sum() == 1
+
+
+# ---- what is asked
+
+
+@pytest.fixture(scope="module")
+def odd():
+    """Columns of one value of each kind, words with spaces around them, times of a zone."""
+    n = 60
+    return from_frame({
+        "year": [2024] * n, "rate": [1.5] * n, "open": [True] * n, "since": [datetime.date(2024, 1, 31)] * n, "land": ["DE"] * n,
+        "work": [[" Private", " State", "none", " none"][i % 4] for i in range(n)], "x": [None if i % 4 == 0 else i / 4 for i in range(n)],
+        "paid": [i % 3 == 0 for i in range(n)], "at": [f"2024-06-05T{i % 24:02d}:00:00.400+02:00" for i in range(n)],
+    })  # fmt: skip
+
+
+ASKED = {
+    "constants": (["year=2024", "rate<=1.5", "open=true", "since=2024-01-31", "land=DE"], 60),
+    "constants by value": ({"year": 2024, "rate": 1.5, "open": True, "since": datetime.date(2024, 1, 31), "land": "DE"}, 60),
+    "truths by value": ({"paid": np.bool_(False)}, 40),
+    "missing by value": ({"x": float("nan")}, 15),
+    "spaces by value": ({"work": " Private"}, 15),
+    "spaces are not needed": (["work=State"], 15),
+    "where they tell words apart": ({"work": "none"}, 15),
+    "as the data write it": (["at>=2024-06-05T12:00:00.400+02:00"], 24),
+    "by the clock on the wall": (["at>=2024-06-05 12:00:00.4"], 24),
+    "in another zone": (["at>=2024-06-05T10:00:00.400Z"], 24),
+}
+
+
+@pytest.mark.parametrize("where, rows", ASKED.values(), ids=ASKED)
+def test_what_can_be_asked(odd, where, rows):
+    assert fit(odd, Tables()).asked(where).hold(odd.table).sum() == rows
+
+
+@pytest.mark.parametrize("where, words", [(["year=2023"], "goes from 2024 to 2024"), (["land>DE"], "no order"), (["open=maybe"], "true or false")])
+def test_what_cannot(odd, where, words):
+    with pytest.raises(UserError, match=words):
+        fit(odd, Tables()).asked(where)
+
+
+def test_conditions_of_a_file_may_name_a_column_twice(odd, tmp_path):
+    (tmp_path / "c.csv").write_text("x,x,n\n>=3,<=4,5\n\n>=10,,2\n")
+    assert fit(odd, Tables()).asked_by(tmp_path / "c.csv", 1) == {("x>=3", "x<=4"): 5, ("x>=10",): 2}
+    (tmp_path / "c.csv").write_text("x,n\n>=3\n")
+    with pytest.raises(UserError, match="line 2, has more or fewer cells"):
+        fit(odd, Tables()).asked_by(tmp_path / "c.csv", 1)

@@ -128,7 +128,7 @@ TEXTS = {  # text -> names, rows, what is said
     "names of rows": ('"a","b"\n"1","x",5\n"2","y",6\n', ["row", "a", "b"], 2, "rows have one cell more than there are names"),
     "delimiters at the end": ("a,b\nx,5,\ny,6,\n", ["a", "b", "column3"], 2, "rows end in a delimiter"),
     "ragged": ("a,b\nx,5\ny\nz,6,7\nu,8\nv,9\n", ["a", "b"], 3, "left out 2 of 5 rows, which have not 2 cells: line 3 (1), line 4 (3)"),
-    "names of two lines": ('"a\nb",c\nx,1\ny,2\n', ["a b", "c"], 2, ""),
+    "names of two lines": ('"a\nb",c\nx,1\ny,2\n', ["a b", "c"], 2, "is called 'a b'"),
     "old Mac": ("a,b\rx,1\ry,2\r", ["a", "b"], 2, ""),
     "blank lines in a column": ("a\nx\n\ny\n\n", ["a"], 2, "1 blank lines are no rows"),
 }

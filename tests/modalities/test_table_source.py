@@ -51,11 +51,20 @@ def test_a_million_rows_are_hashed_in_seconds():
     assert time.process_time() - began < 3 and len(set(hashes)) == 10**6
 
 
-def test_a_split_keeps_equal_rows_together():
-    source = from_frame({"a": [i % 50 for i in range(400)], "b": ["xyz"[i % 3] for i in range(400)]})
+def test_a_split_of_few_combinations_leaves_each_to_every_part():
+    """A table of four columns with 28 combinations, of which the most frequent is a third of all rows."""
+    draw = np.random.default_rng(0)
+    chances = draw.dirichlet(np.full(28, 0.7))
+    kind = draw.choice(28, 2201, p=chances)
+    source = from_frame({"class": kind % 4, "sex": [("f", "m")[k // 4 % 2] for k in kind], "other": [str(k // 8) for k in kind]})
     parts = split(source.hashes(), Split())
-    rows = {name: set(source.table.take(pa.array(at)).to_pandas().itertuples(index=False, name=None)) for name, at in parts.items()}
-    assert sum(map(len, parts.values())) == 400 and not rows["train"] & rows["test"] and not rows["train"] & rows["validation"]
+    assert {name: len(rows) for name, rows in parts.items()} == {"train": 2201 - 220 - 660, "validation": 220, "test": 660}
+    shares = {name: np.bincount(kind[rows], minlength=28) / len(rows) for name, rows in parts.items()}
+    assert max(np.abs(share - np.bincount(kind, minlength=28) / 2201).max() for share in shares.values()) < 0.05
+    turned = np.random.default_rng(1).permutation(2201)
+    again = split(from_frame({name: source.table[name].take(pa.array(turned)) for name in source.table.column_names}).hashes(), Split())
+    assert all(sorted(kind[parts[name]]) == sorted(kind[turned][again[name]]) for name in parts), "the order of the rows does not matter"
+    assert len(set(source.hashes())) == 2201 and source.hashes()[2200] == list(source.hashes())[2200]
 
 
 def test_describe():

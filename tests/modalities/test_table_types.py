@@ -154,6 +154,18 @@ def test_a_comma_for_the_point(tmp_path):
     assert as_text(source.table, source.columns).column("x").to_pylist() == [f"{i},{i % 100:02}" for i in range(N)]
 
 
+@pytest.mark.parametrize("proof", ["0,988", "-0,250", "7,5"])
+def test_commas_before_three_digits(tmp_path, proof):
+    """A zero before the comma says that it stands for the point; where nothing says so, what is done is said."""
+    rows = lambda *words: "x;y\n" + "".join(f"{w};{i % 7}\n" for i, w in enumerate(words * 20))
+    (tmp_path / "t.csv").write_text(rows("19,290", "8,459", proof))
+    source = open_table(tmp_path / "t.csv")
+    assert source.columns[0].kind == "real" and source.table.column("x")[0].as_py() == 19.29 and not source.problems
+    (tmp_path / "t.csv").write_text(rows("19,290", "8,459", "4,120"))
+    source = open_table(tmp_path / "t.csv")
+    assert source.table.column("x")[0].as_py() == 19290 and "taken for those of thousands" in source.problems[0]
+
+
 def test_thousands_of_categories(tmp_path):
     words = [f"town {i}" for i in range(3000)]
     random.Random(0).shuffle(words := words + words[:1500] * 3)
@@ -182,6 +194,9 @@ ARRAYS = {
     "timestamp with a zone": (pa.array([0, 10**9] * 9, pa.timestamp("s", "Europe/Berlin")), "date"),
     "timestamp[ns]": (pa.array([0, 10**15] * 9, pa.timestamp("ns")), "date"),
     "time": (pa.array([datetime.time(10, 20), datetime.time(23, 1, 59)] * 9), "date"),
+    "times with fractions": (pa.array([datetime.time(12, i, 0, 500_000 * (i % 2)) for i in range(6)] * 9, pa.time64("us")), "category"),
+    "ordered words": (pa.DictionaryArray.from_arrays([2, 0, None, 1] * 9, ["S", "M", "L", "XL"], ordered=True), "category"),
+    "ordered numbers": (pa.DictionaryArray.from_arrays([2, 0, 1] * 9, [5, 4, 3]), "integer"),
     "duration": (pa.array([5, 7] * 9, pa.duration("s")), "integer"),
     "string": (pa.array(["a", "", None] * 9), "category"),
     "large_string of numbers": (pa.array(["1", "20"] * 9, pa.large_string()), "integer"),
@@ -204,6 +219,20 @@ def test_columns_of_binary_files_and_frames(array, kind):
     as_text(source.table, source.columns)
 
 
+def test_categories_keep_their_list_and_order():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"x": pd.Categorical(["L", "S", None, "M"] * 9, ["S", "M", "L", "XL"], ordered=True)})
+    source = from_frame(frame)
+    back = restored(source.table, source.columns).to_pandas()
+    assert back["x"].dtype == frame["x"].dtype and (back["x"] > "S").sum() == (frame["x"] > "S").sum() == 18
+
+
+def test_times_with_zones_and_fractions_as_text():
+    moments = pa.array([250_000 + 86_400_000_000 * i for i in range(36)], pa.timestamp("us", "Europe/Berlin"))
+    source = from_frame(pa.table({"x": moments}))
+    assert as_text(source.table, source.columns).column("x")[1].as_py() == "1970-01-02T00:00:00.25Z"
+
+
 @pytest.mark.parametrize("array", [pa.array([[1], [2]]), pa.array([{"a": 1}, None]), pa.array([b"x", b"y"])], ids=str)
 def test_cells_that_are_no_values(array):
     source = from_frame(pa.table({"x": array, "y": [1.5, 2.5]}))
@@ -223,6 +252,15 @@ def test_a_schema_says_what_is_missing(tmp_path):
     assert [set(column.to_pylist()) for column in source.table.columns[:2]] == [{0, 1, 2, None, 4, 5, 6, 7}, {"NA", "b", None}]
     frame = from_frame({"age": [i % 9 for i in range(N)]}, schema=TableSchema(columns={"age": {"missing": ["3"]}}))
     assert 3 not in frame.table.column("age").to_pylist() and frame.columns[0].missing
+
+
+def test_missing_numbers_are_found_however_they_are_written(tmp_path):
+    (tmp_path / "t.csv").write_text("x,code\n" + "".join(f"{i % 5}.{'0' if i % 5 == 0 else '5'},00{i % 4}\n" for i in range(N)))
+    schema = TableSchema(columns={"x": {"missing": ["0"]}, "code": {"missing": ["1"]}})
+    source = open_table(tmp_path / "t.csv", schema)
+    assert source.table.column("x").null_count == N / 5 and source.table.column("code").null_count == 0, "001 is a code"
+    frame = from_frame({"x": [-999.0 if i % 3 else i + 0.5 for i in range(N)]}, schema=TableSchema(columns={"x": {"missing": ["-999.0"]}}))
+    assert frame.table.column("x").null_count == 2 * N / 3
 
 
 def test_a_schema_overrides(tmp_path):
@@ -247,6 +285,7 @@ WRONG = {
     "no such kind": ({"age": "number"}, "age"),
     "words as numbers": ({"word": "integer"}, "column word cannot be integer, as the schema says: no value is one"),
     "fractions as whole": ({"real": "integer"}, "not whole: say real"),
+    "a format with a zone": ({"word": {"kind": "date", "format": "%Y %z"}}, "cannot hold a zone"),
     "words as dates": ({"word": "date"}, "column word cannot be date"),
     "numbers as truth": ({"age": "boolean"}, "column age cannot be boolean.*words: "),
     "truths of YAML": ({"word": {"kind": "boolean", "words": [False, True]}}, "in quotes"),

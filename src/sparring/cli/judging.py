@@ -10,10 +10,12 @@ def add_measure(parser):
     parser.add_argument("what", metavar="RUN|SAMPLES")
     parser.add_argument("--data", help="judge against these data (default: those of the run)")
     parser.add_argument("--metrics", default="", help="names, with commas between (`sparring list metrics`)")
-    parser.add_argument("-n", type=int, help="items judged (default 1,500; 2,500 points)")
+    parser.add_argument("-n", type=int, help="items judged (default 1,500; 2,500 points; 10,000 rows of a table)")
     parser.add_argument("--inception", metavar="FILE", help="the published Inception weights, for fid")
     _judge_steps(parser)
     parser.add_argument("--target", metavar="COLUMN", help="of a table, the column that others predict, for tstr and augmented")
+    parser.add_argument("--kind", choices=("points", "tables"), help="of samples: what to take a .csv of numbers for")
+    parser.add_argument("--schema", metavar="FILE", help="of samples: a YAML or JSON file that says what columns of a table are")
     json_flag(parser)
 
 
@@ -27,11 +29,13 @@ def measure(options):
         raise UserError("-n must be at least 10")
     asked = {"metrics": names, "n": options.n, "inception": options.inception, "target": options.target, "judge_steps": _judge_steps_of(options)}
     if (Path(options.what) / "recipe.json").exists():
+        if options.kind or options.schema:
+            raise UserError(f"{options.what} is a run, which knows what its data are: leave --kind and --schema out")
         document = service.load_run(options.what).measure(options.data, **asked)
     elif options.data is None:
         raise UserError(f"{options.what} is no run folder: to judge samples say what they should look like, with --data")
     else:
-        document = service.measure_samples(options.what, options.data, **asked)
+        document = service.measure_samples(options.what, options.data, **asked, kind=options.kind, schema=options.schema)
     emit(options, document, measure_lines)
 
 

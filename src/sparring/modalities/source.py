@@ -44,7 +44,7 @@ class Source(ABC):
 
     @abstractmethod
     def hashes(self) -> Sequence[str]:
-        """A hash of each item's content: equal items have equal hashes. The split is made from these."""
+        """A hash of each item's content: equal items have equal hashes, but for rows of tables. The split is made from these."""
 
     def given_hashes(self) -> list[str] | None:
         """Of what items are made from, where it is a collection of its own that is not paired with them; else None."""

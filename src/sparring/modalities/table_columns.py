@@ -39,6 +39,8 @@ class Column(Settings):
     """how a text file writes a missing value"""
     absent: tuple[str, ...] | None = None
     """values that a schema takes for missing"""
+    categories: tuple[str, ...] | None = None
+    """the words of a column of a frame that lists them, in their order, whether they occur or not"""
     value: str | None = None
     """of a constant column, its value as text that arrow casts to `type`"""
 

@@ -3,8 +3,8 @@
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from sparring.base.errors import UserError, nearest
 from sparring.modalities.table_codings import NUMBERS, Coding, Derived, Listed, Measured
 from sparring.modalities.table_columns import Column
 from sparring.modalities.table_dates import parse_dates
-from sparring.modalities.table_types import as_text
+from sparring.modalities.table_types import arrow_type, as_text, kind_of
 
 SIGNS = {"=": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 SIGN = re.compile(r"[!<>=]=|[<>=]")
+ZONE = re.compile(r"([+-])(\d\d):?(\d\d)$")
+"""of a format of dates"""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,9 +37,15 @@ class Condition:
         return f"{self.column.name}{self.sign}{self.text}"
 
     @cached_property
+    def kind(self) -> str:
+        """That of the column's values: a constant number is a number."""
+        of = arrow_type(self.column.type)
+        return kind_of(of.value_type if pa.types.is_dictionary(of) else of) if self.column.kind == "constant" else self.column.kind
+
+    @cached_property
     def value(self) -> str | bool | int | float:
         """The value of a column's type, dates as microseconds; UserError when it is none."""
-        kind, text = self.column.kind, self.text
+        kind, text = self.kind, self.text
         if kind == "boolean":
             no, yes = self.column.words or ("false", "true")
             truths = {"false": False, "true": True, no: False, yes: True}
@@ -56,6 +64,8 @@ class Condition:
         if self.column.format and (parsed := parse_dates(pa.array([self.text]), self.column.format))[0].is_valid:
             return parsed.cast(pa.int64())[0].as_py()
         moment = datetime.fromisoformat(self.text)
+        if (zone := ZONE.search(self.column.format or "")) and moment.tzinfo:                   # kept as the clock on the wall of that zone
+            moment = moment.astimezone(timezone(timedelta(hours=int(zone[1] + zone[2]), minutes=int(zone[1] + zone[3])))).replace(tzinfo=UTC)
         span = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH
         return (span.days * 86_400 + span.seconds) * 10**6 + span.microseconds
 
@@ -64,10 +74,10 @@ class Condition:
         missing = array.is_null().to_numpy(zero_copy_only=False)
         if not self.text:
             return missing if self.sign == "=" else ~missing
-        if self.column.kind not in (*NUMBERS, "boolean"):
+        if self.kind not in (*NUMBERS, "boolean"):
             return pc.equal(array, self.text).fill_null(False).to_numpy(zero_copy_only=False) == (self.sign == "=")
-        plain = array.cast(pa.int64()) if self.column.kind == "date" else array
-        given = plain.fill_null(False if self.column.kind == "boolean" else 0).to_numpy(zero_copy_only=False)
+        plain = array.cast(pa.int64()) if self.kind == "date" else array
+        given = plain.fill_null(False if self.kind == "boolean" else 0).to_numpy(zero_copy_only=False)
         return np.where(missing, self.sign == "!=", SIGNS[self.sign](given, self.value))
 
     def reaches(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -80,10 +90,21 @@ class Condition:
 
 
 def read_conditions(asked: Mapping[str, object] | Iterable[str], columns: Sequence[Column]) -> tuple[Condition, ...]:
-    """Conditions from texts (`age>=60`), or from values by column (all =). UserError for a column or a value that cannot be."""
+    """Conditions from texts (`age>=60`), or from values by column (all =; None and what pandas has for it are missing). UserError for a column
+    or a value that cannot be."""
+    by_name = {column.name: column for column in columns}
     if isinstance(asked, Mapping):
-        asked = [f"{name}={'' if value is None else value}" for name, value in asked.items()]
-    return tuple(_condition(text, {column.name: column for column in columns}) for text in ([asked] if isinstance(asked, str) else asked))
+        return tuple(_of_value(name, value, by_name) for name, value in asked.items())
+    return tuple(_condition(text, by_name) for text in ([asked] if isinstance(asked, str) else asked))
+
+
+def _of_value(name: str, value: object, columns: Mapping[str, Column]) -> Condition:
+    if name not in columns:
+        raise UserError(f"there is no column {name!r}{nearest(name, columns)}")
+    text = "" if value is None or str(value) in ("nan", "NaT", "<NA>") else str(value)
+    if isinstance(value, (bool, np.bool_)) and Condition(columns[name], "=", text).kind == "boolean":
+        text = (columns[name].words or ("false", "true"))[bool(value)]
+    return _checked(Condition(columns[name], "=", text))
 
 
 def read_asked(path: Path, columns: Sequence[Column], n: int) -> dict[tuple[str, ...], int]:
@@ -91,21 +112,23 @@ def read_asked(path: Path, columns: Sequence[Column], n: int) -> dict[tuple[str,
     its first line names; `n` holds the numbers of rows. Lines that ask for the same are one."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.DictReader(file))
+            names, *lines = list(csv.reader(file)) or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"cannot read {path} ({error}): conditions are a CSV file with names of columns in its first line") from None
     by_name, asked = {column.name: column for column in columns}, {}
-    if not lines:
+    if not any(lines):
         raise UserError(f"{path} has no line below its first: give the conditions of some rows in each")
     for number, line in enumerate(lines, 2):
-        count = n
-        if "n" not in by_name and (told := (line.pop("n", "") or "").strip()):
+        if not line:
+            continue
+        if len(line) != len(names):
+            raise UserError(f"{path}, line {number}, has more or fewer cells than there are names")
+        cells, count = [(name.strip(), cell.strip()) for name, cell in zip(names, line)], n
+        for told in (cell for name, cell in cells if name == "n" and "n" not in by_name and cell):
             if not told.isdecimal() or int(told) < 1:
                 raise UserError(f"{path}, line {number}: n is how many rows, at least 1, not {told!r}")
             count = int(told)
-        if None in line or None in line.values():
-            raise UserError(f"{path}, line {number}, has more or fewer cells than there are names")
-        texts = tuple(_cell(name.strip(), cell.strip(), by_name) for name, cell in line.items() if cell.strip())
+        texts = tuple(_cell(name, cell, by_name) for name, cell in cells if cell and (name != "n" or "n" in by_name))
         asked[texts] = asked.get(texts, 0) + count
     return asked
 
@@ -124,12 +147,16 @@ def _condition(text: str, columns: Mapping[str, Column]) -> Condition:
         raise UserError(f"there is no column {parts[0][0]!r}{nearest(parts[0][0], columns)}")
     name, sign, value = known[-1]
     column, sign = columns[name], "=" if sign == "==" else sign
-    if sign not in ("=", "!=") and column.kind not in NUMBERS:
+    condition = Condition(column, sign, value)
+    if sign not in ("=", "!=") and condition.kind not in NUMBERS:
         raise UserError(f"column {name!r} is {column.kind}, which has no order: ask with {name}={value or 'VALUE'} or {name}!={value or 'VALUE'}")
     if sign not in ("=", "!=") and not value:
         raise UserError(f"{text!r} compares with nothing: write {name}{sign}NUMBER")
-    condition = Condition(column, sign, value)
-    if value:
+    return _checked(condition)
+
+
+def _checked(condition: Condition) -> Condition:
+    if condition.text:
         _ = condition.value
     return condition
 
@@ -189,6 +216,20 @@ def compiled(conditions: tuple[Condition, ...], codings: Sequence[Coding]) -> Co
     return Conditions(conditions, tuple(_allowed(root, mask, spans[root]) for root, mask in left.items() if spans[root]))
 
 
+def as_spelt(conditions: tuple[Condition, ...], codings: Sequence[Coding]) -> tuple[Condition, ...]:
+    """With words as the data have them: those of frames may have spaces around them, which are cut from conditions."""
+    by_name, found = {coding.column.name: coding for coding in codings}, []
+    for condition in conditions:
+        coding = by_name.get(condition.column.name)
+        if condition.text and coding is not None and condition.kind not in (*NUMBERS, "boolean"):
+            words = (coding.listed if isinstance(coding, Derived) else coding).values.drop_null().to_pylist()
+            spelt = [word for word in words if word.strip() == condition.text]
+            if condition.text not in words and len(spelt) == 1:
+                condition = replace(condition, text=spelt[0])
+        found.append(condition)
+    return tuple(found)
+
+
 def possible(coding: Coding, condition: Condition) -> np.ndarray:
     """Which values of a list, or bins and values beside them, may obey, (k,); of a column that another tells, those of that one."""
     if isinstance(coding, Derived):
@@ -213,7 +254,7 @@ def _nothing(condition: Condition, coding: Coding) -> str:
     if not condition.text:
         return f"column {name!r} {'is never' if condition.sign == '=' else 'is always'} missing in the data"
     values = coding.own if isinstance(coding, Measured) else (coding.listed if isinstance(coding, Derived) else coding).values
-    if column.kind not in NUMBERS:
+    if condition.kind not in NUMBERS:
         known = as_text(pa.table([values.drop_null()], names=[name]), (column,)).column(0).to_pylist()
         return f"column {name!r} has no value {condition.text!r}{nearest(condition.text, known)}"
     ends = values.drop_null()

@@ -14,6 +14,7 @@ import pyarrow as pa
 from sparring.base.errors import UserError
 from sparring.modalities.table_raw import Raw, one_line, unique_names
 from sparring.modalities.table_text import BLOCK, HEAD, content, line_of
+from sparring.modalities.table_words import NULL_NUMBERS
 
 DELIMITERS = ",\t;|"
 RECORDS = 200
@@ -194,7 +195,8 @@ def _names(path: Path, data: bytes, start: int, delimiter: str) -> tuple[list[st
 def _headed(first: list[str], rest: list[list[str]]) -> bool:
     """Whether a word of the first line stands above nothing but numbers."""
     below = [[row[i] for row in rest if len(row) == len(first) and row[i].strip()] for i in range(len(first))]
-    return any(cell.strip() and not _is_number(cell) and column and all(map(_is_number, column)) for cell, column in zip(first, below))
+    word = lambda cell: cell.strip().lower() not in NULL_NUMBERS and not _is_number(cell)
+    return any(word(cell) and column and all(map(_is_number, column)) for cell, column in zip(first, below))
 
 
 def _counted(lines: Iterable[str], ends: list[int]) -> Iterable[str]:

@@ -41,6 +41,7 @@ class Digest:
         self.opaque = any(of(self.type) for of in (pa.types.is_nested, is_binary, pa.types.is_null, pa.types.is_interval))
         self.numbers = not (self.words or self.opaque or pa.types.is_boolean(self.type))
         self.counted: tuple[pa.Array, np.ndarray] | None = pa.array([], self.type), np.array([], np.int64)
+        self._listed: dict[str, None] | None = {} if pa.types.is_dictionary(kind) and is_text(self.type) else None
         self._waiting: list[tuple[pa.Array, np.ndarray]] = []
         self._sample: list[pa.Array] = []
         self._ends: list[pa.Array] = []
@@ -54,6 +55,8 @@ class Digest:
     def add(self, column: pa.ChunkedArray, chosen: np.ndarray) -> None:
         """The next block, of which these rows are in the sample."""
         values = stored(column)
+        if self._listed is not None:
+            self._listed |= dict.fromkeys(word for chunk in column.chunks for word in chunk.dictionary.to_pylist())
         if self.opaque:                                         # its type says all
             self._sample = self._sample or [values.take(pa.array(range(min(len(values), 100))))]
             return
@@ -132,7 +135,7 @@ class Digest:
         found = find(self.name, self.column(), text=False, told=told)
         if found.column is None:
             return found
-        column = found.column.model_copy(update={"type": str(self.kind)})
+        column = found.column.model_copy(update={"type": str(self.kind), "categories": None if self._listed is None else tuple(self._listed)})
         if not self.whole:
             if column.kind in ("category", "boolean") or (column.kind == "date" and not pa.types.is_temporal(self.type)):
                 return Found(None, None, self._too_many("values"))

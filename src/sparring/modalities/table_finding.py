@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from sparring.modalities.table_columns import Column, Told
 from sparring.modalities.table_found import NOTHING, Found, are_whole, constant, distinct, of_numbers
 from sparring.modalities.table_types import is_binary, is_text
-from sparring.modalities.table_words import of_words, words_of
+from sparring.modalities.table_words import of_words, stand_for_missing, words_of
 
 LEFT_OUT = {"drop": "the schema drops it", "key": "a key, which is made anew for every generated row"}
 
@@ -19,11 +19,13 @@ def find(name: str, column: pa.ChunkedArray, *, text: bool, told: Told | None = 
     if told and told.kind in LEFT_OUT:
         return Found(None, None, LEFT_OUT[told.kind])
     missing, told = told.missing if told else None, told if told and told.kind else None
-    kind = column.type
+    kind, categories = column.type, None
     if isinstance(kind, pa.BaseExtensionType):
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
         kind = column.type
     if pa.types.is_dictionary(kind):
+        if is_text(kind.value_type) and column.num_chunks:
+            categories = tuple(column.unify_dictionaries().chunk(0).dictionary.to_pylist())
         column = column.cast(kind.value_type)
     words = is_text(column.type) or pa.types.is_time(column.type)
     if pa.types.is_uint64(column.type) and column.null_count < len(column):
@@ -34,9 +36,9 @@ def find(name: str, column: pa.ChunkedArray, *, text: bool, told: Told | None = 
         found = of_words(words_of(name, column, text, missing), text, told, str(kind))
     else:
         if missing and not pa.types.is_nested(kind) and not is_binary(kind):
-            column = pc.if_else(pc.is_in(column.cast(pa.string()), pa.array(missing)), pa.scalar(None, column.type), column)
+            column = pc.if_else(pa.array(stand_for_missing(column.cast(pa.string()), missing)), pa.scalar(None, column.type), column)
         found = _of_values(name, column, told, str(kind))
-    return found if found.column is None else replace(found, column=found.column.model_copy(update={"absent": missing}))
+    return found if found.column is None else replace(found, column=found.column.model_copy(update={"absent": missing, "categories": categories}))
 
 
 def _of_values(name: str, column: pa.ChunkedArray, told: Told | None, kind: str) -> Found:
@@ -59,7 +61,8 @@ def _of_values(name: str, column: pa.ChunkedArray, told: Told | None, kind: str)
             return Found(None, None, f"it holds dates ({kind}): say date or category")
         values = values.cast(pa.timestamp("us", of.tz if pa.types.is_timestamp(of) else None), safe=False).cast(pa.timestamp("us"))
         why = f"of type {kind}, {distinct(values, pc.count_distinct(values, mode='only_valid').as_py())}"
-        return Found(*constant(Column(name=name, kind="date", why=why, type=kind, missing=missing), values))
+        digits = _second_digits(values)
+        return Found(*constant(Column(name=name, kind="date", why=why, type=kind, missing=missing, decimals=digits or None), values))
     if told and told.kind not in ("integer", "real"):
         return Found(None, None, f"it holds numbers ({kind}): say integer, real or category")
     if pa.types.is_duration(of):
@@ -90,6 +93,12 @@ def _counts(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Different numbers (n,), and their rows."""
     counted = values.drop_null().value_counts()
     return counted.field("values").to_numpy(), counted.field("counts").to_numpy()
+
+
+def _second_digits(values: pa.Array) -> int:
+    """Most digits of the fractions of seconds of timestamp[us]."""
+    rest = np.abs(values.drop_null().cast(pa.int64()).to_numpy()) % 10**6
+    return next(digits for digits in range(7) if not (rest % 10 ** (6 - digits)).any())
 
 
 def _decimals(values: pa.Array, single: bool) -> int | None:

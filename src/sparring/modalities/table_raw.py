@@ -42,18 +42,21 @@ def readable(path: Path) -> Iterator[None]:
 
 def unique_names(names: Iterable[Any]) -> tuple[list[str], list[str]]:
     """Names that are all different and not empty, and what was changed."""
-    given = [" ".join(str(part).split()) for part in names]
+    names = list(map(str, names))
+    given = [" ".join(name.split()) for name in names]
     taken, out, problems = set(given), [], []
-    for i, name in enumerate(given):
+    for i, (name, whole) in enumerate(zip(given, names)):
         fresh = name or f"column{i + 1}"
         number = 2
         while fresh in out or (fresh != name and fresh in taken):
             fresh = f"{name or f'column{i + 1}'}.{number}"
             number += 1
+        if fresh == name != whole.strip(" "):
+            problems.append(f"column {whole!r} is called {name!r}")
         if fresh != name:
             problems.append(f"{f'a second column {name!r}' if name else f'column {i + 1}, which has no name,'} is called {fresh!r}")
         out.append(fresh)
-    return out, problems[:5] + ([f"{len(problems) - 5} more columns without a name of their own got one"] if len(problems) > 5 else [])
+    return out, problems[:5] + ([f"{len(problems) - 5} more columns got another name"] if len(problems) > 5 else [])
 
 
 def one_line(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from sparring.modalities.table_constraints import Constraints
 from sparring.modalities.table_keys import fit_key, hashed, refuse, repeated
 from sparring.modalities.table_relations import Bound, Gap, Joint, Order, Range, described, numbers
 from sparring.modalities.table_source import Rows
+from sparring.modalities.table_types import kind_of
 from sparring.modalities.table_words import SOME
 
 SIGN = re.compile(r"[<>]=?")
@@ -120,9 +121,9 @@ class Names:
 
 def numeric(column: Column, kind: pa.DataType) -> Column:
     """A constant number as one that has a kind."""
-    if column.kind != "constant" or not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind)):
+    if column.kind != "constant" or (found := kind_of(kind)) not in NUMBERS:
         return column
-    return column.model_copy(update={"kind": "integer" if pa.types.is_integer(kind) else "real" if pa.types.is_floating(kind) else "date"})
+    return column.model_copy(update={"kind": found})
 
 
 def fit_range(name: str, array: pa.ChunkedArray) -> Range:

@@ -32,6 +32,17 @@ def arrow_type(text: str) -> pa.DataType:
     return pa.string()
 
 
+def kind_of(values: pa.DataType) -> str:
+    """What a column of such values is where it is not a constant; constant for words."""
+    if pa.types.is_boolean(values):
+        return "boolean"
+    if pa.types.is_integer(values) or pa.types.is_duration(values):
+        return "integer"
+    if pa.types.is_floating(values) or pa.types.is_decimal(values):
+        return "real"
+    return "date" if pa.types.is_date(values) or pa.types.is_timestamp(values) else "constant"
+
+
 def restored(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
     """A table as `TableSource.table` has it, with the types that the file had (`Column.type`) and numbers rounded to its decimals."""
     return pa.table([_restored(table.column(c.name), c) for c in columns], names=[c.name for c in columns])
@@ -45,6 +56,8 @@ def _restored(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     if is_text(inner):
         values = _as_text(values, column).cast(inner)
     elif pa.types.is_time(inner):
+        if is_text(values.type):                                                        # times of few kinds are words
+            values = pc.binary_join_element_wise("1970-01-01", values, "T").cast(pa.timestamp("us")).cast(pa.time64("us"))
         values = values.cast(inner, safe=False)
     elif pa.types.is_timestamp(inner) and inner.tz:
         values = values.cast(pa.timestamp("us", "UTC")).cast(inner)
@@ -52,7 +65,16 @@ def _restored(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
         values = values.cast(pa.int64()).cast(inner)
     else:
         values = values.cast(inner, safe=not pa.types.is_temporal(inner) and not pa.types.is_floating(inner))
-    return values.dictionary_encode().cast(to) if pa.types.is_dictionary(to) else values
+    return _listed(values, to, column.categories) if pa.types.is_dictionary(to) else values
+
+
+def _listed(values: pa.ChunkedArray, to: pa.DictionaryType, categories: tuple[str, ...] | None) -> pa.ChunkedArray:
+    """With the file's list of words, in its order; without one in that of their coming, which is none."""
+    if categories is None:
+        return values.dictionary_encode().cast(pa.dictionary(to.index_type, to.value_type))
+    words = pa.array(categories, to.value_type)
+    of = lambda chunk: pa.DictionaryArray.from_arrays(pc.index_in(chunk, words).cast(to.index_type), words, ordered=to.ordered)
+    return pa.chunked_array([of(chunk) for chunk in values.chunks], to)
 
 
 def as_text(table: pa.Table, columns: tuple[Column, ...]) -> pa.Table:
@@ -68,7 +90,8 @@ def _as_text(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
         no, yes = column.words or ("false", "true")
         return pc.if_else(values, yes, no)
     if pa.types.is_timestamp(kind):
-        return write_dates(values, column.format or "%Y-%m-%d" + "T%H:%M:%S" * ("date" not in column.type), column.decimals or 0, column.least)
+        format = "%Y-%m-%d" if "date" in column.type else "%Y-%m-%dT%H:%M:%S" + "Z" * ("tz=" in column.type)
+        return write_dates(values, column.format or format, column.decimals or 0, column.least)
     if pa.types.is_integer(kind):
         text = _grouped(values.cast(pa.string())) if column.grouped else values.cast(pa.string())
         return pc.binary_join_element_wise(text, "0" * column.least, ".") if column.least and column.decimals else text

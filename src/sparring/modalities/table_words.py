@@ -92,7 +92,7 @@ def words_of(name: str, column: pa.ChunkedArray, text: bool, missing: tuple[str,
         words, codes = again.dictionary, np.where(codes >= 0, again.indices.to_numpy()[codes], -1)
     found = Words(name, words, codes.astype(np.int64))
     if missing is not None:
-        return found.without(pc.is_in(found.words, pa.array([*missing, *[""] * text], pa.string())).to_numpy(zero_copy_only=False))
+        return found.without(stand_for_missing(found.words, (*missing, *[""] * text)))
     if not text:
         return found
     gone = pc.is_in(found.words, pa.array(sorted(NULL_WORDS), pa.string())).to_numpy(zero_copy_only=False).copy()
@@ -100,6 +100,16 @@ def words_of(name: str, column: pa.ChunkedArray, text: bool, missing: tuple[str,
         others = [word for word in listed if word not in NULL_WORDS]
         gone[listed.index("NA")] = not (len(others) > 5 and all(re.fullmatch("[A-Z]{2}", word) for word in others))
     return found.without(gone)
+
+
+def stand_for_missing(words: pa.Array | pa.ChunkedArray, missing: tuple[str, ...]) -> np.ndarray:
+    """Which words are one of those of a schema, (n,): letter by letter, or as numbers, of which 0 may be written 0.0. 007 is no number."""
+    same = pc.is_in(words, pa.array(missing, pa.string())).fill_null(False).to_numpy(zero_copy_only=False)
+    plain = [float(word) for word in missing if re.match(REAL, word) and not re.match(CODES, word)]
+    if not plain:
+        return same
+    number = pc.and_(pc.match_substring_regex(words, REAL), pc.invert(pc.match_substring_regex(words, CODES)))
+    return same | pc.is_in(pc.if_else(number, words, None).cast(pa.float64()), pa.array(plain)).fill_null(False).to_numpy(zero_copy_only=False)
 
 
 # ---- the kinds
@@ -145,6 +155,9 @@ def _number(v: Words, told: Told | None, text: bool, kind: str) -> Found | None:
     real = v.matches(REAL) & ~v.matches(CODES) if not told else v.matches(REAL)
     comma = text and _comma(v)
     grouped = text and not comma and bool((g := v.matches(GROUPED)).any()) and _share(v, g | real) >= MOST
+    problems: tuple[str, ...] = ()
+    if grouped and not v.matches(r",[0-9]{3},|\.").any():
+        problems = (f"column {v.name}: the commas of {v.listed(g)} are taken for those of thousands; write points where they are of fractions",)
     if comma or grouped:
         v = replace(v, words=pc.replace_substring(v.words, ",", "." if comma else ""))
         real = v.matches(REAL) & ~v.matches(CODES)
@@ -152,10 +165,9 @@ def _number(v: Words, told: Told | None, text: bool, kind: str) -> Found | None:
     number = real | infinite
     if not real.any() or (not told and (_share(v, number) < MOST or (not number.all() and len(v.words) <= min(FEW, max(v.present / 2, SOME))))):
         return None
-    problems = ()
     if not number.all():
         lost = int(v.counts[~number].sum())
-        problems = (f"column {v.name}: {lost:,} of {v.present:,} values are no numbers ({v.listed(~number)}) and taken for missing",)
+        problems += (f"column {v.name}: {lost:,} of {v.present:,} values are no numbers ({v.listed(~number)}) and taken for missing",)
         v, real, infinite = v.without(~number), real[number], infinite[number]
     whole = v.matches(INTEGER if not told else r"^[+-]?[0-9]{1,18}$").all()
     digits = pc.utf8_length(pc.replace_substring_regex(v.words.filter(pa.array(real)), r"^[^.]*\.?", "")).to_numpy()
@@ -181,11 +193,12 @@ def _number(v: Words, told: Told | None, text: bool, kind: str) -> Found | None:
 
 
 def _comma(v: Words) -> bool:
-    """Whether numbers are written with a comma for the point. 1,234 could be a thousand: some must have other than three digits behind."""
+    """Whether numbers are written with a comma for the point. 1,234 could be a thousand: some must have other than three digits behind, or
+    nothing but a zero before."""
     comma = v.matches(COMMA)
     if not comma.any() or v.matches(r"\.").any() or _share(v, comma | v.matches(REAL)) < MOST:
         return False
-    return bool((comma & ~v.matches(r",[0-9]{3}$")).any())
+    return bool((comma & (~v.matches(r",[0-9]{3}$") | v.matches(r"^[+-]?0,"))).any())
 
 
 def _date_digits(v: Words, told: Told | None, text: bool, kind: str) -> Found | None:
@@ -199,6 +212,8 @@ def _date(v: Words, told: Told | None, text: bool, kind: str, format: str | None
     v = v.without(_in_lower(v, NULL_NUMBERS))
     if not v.present:
         return Found(None, None, NOTHING)
+    if told and told.format and re.search("%[zZ]", told.format):
+        return Found(None, None, "a format cannot hold a zone: leave it out, and dates like 2024-12-31T12:00:00+02:00 are found with theirs")
     style = find_format(v.words, v.counts, told.format if told else format, 0.0 if told else MOST)
     if style is None:
         return None

@@ -21,7 +21,7 @@ from sparring.modalities.source import Codec
 from sparring.modalities.spaces import Span, TableSpace
 from sparring.modalities.table_codings import CHANCES, NUMBERS, Binned, Coding, Derived, Listed, Telling
 from sparring.modalities.table_columns import Column, TableSchema, read_schema
-from sparring.modalities.table_conditions import Conditions, compiled, read_asked, read_conditions
+from sparring.modalities.table_conditions import Conditions, as_spelt, compiled, read_asked, read_conditions
 from sparring.modalities.table_constraints import Constraints
 from sparring.modalities.table_keys import distinct
 from sparring.modalities.table_mixtures import Mixture
@@ -117,7 +117,7 @@ class TableCodec(Codec):
 
     def asked(self, where: Mapping[str, Any] | Iterable[str]) -> Conditions:
         """Conditions on rows, `age>=60` or values by column, as what they leave of choices; UserError for those that nothing obeys."""
-        conditions = read_conditions(where, self.written)
+        conditions = as_spelt(read_conditions(where, self.written), self.codings)
         if key := next((c.column.name for c in conditions if c.column not in self.columns), None):
             raise UserError(f"column {key!r} is a key, which is made anew for every row: it cannot be asked for")
         return replace(compiled(self.constraints.implied(conditions), self.codings), conditions=conditions)

@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 def measure_samples(
     samples: str, data: str, *, metrics: Iterable[str] = (), n: int | None = None, inception: str | None = None, target: str | None = None,
-    judge_steps: int | None = None,
+    judge_steps: int | None = None, kind: str | None = None, schema: str | Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Judges a file or folder of samples (of any program) against data, by the same protocol as a run."""
+    """Judges a file or folder of samples (of any program) against data, by the same protocol as a run.
+
+    kind: points or tables, for a .csv of numbers, which can be both; without, a table where a target, a schema or a metric of tables is asked
+    for. schema: a file that says what columns of a table are.
+    """
+    from sparring.metrics import table_catalogue
     from sparring.modalities.kinds import fit
     from sparring.modalities.open import open_named
     from sparring.modalities.settings import Encoding
@@ -22,11 +27,18 @@ def measure_samples(
     from sparring.runs.data import prepare
     from sparring.runs.judging import FEWEST, judge_for, judge_source
 
-    full, source = open_named(data)
+    metrics = tuple(metrics)
+    table = target is not None or schema is not None or not table_catalogue.METRICS.keys().isdisjoint(metrics)
+    kinds = (kind,) if kind else ("tables",) if table else ()
+    full, source = open_named(data, kinds)
+    if kind and source.kind != kind:
+        raise UserError(f"{data} holds {source.kind}, not {kind}")
+    if schema and source.kind != "tables":
+        raise UserError(f"{data} holds {source.kind}, and a schema is for tables: leave --schema out")
     made_full, made = open_named(samples, (source.kind,))
     if made.kind != source.kind:
         raise UserError(f"{samples} holds {made.kind}, {data} holds {source.kind}: they cannot be compared")
-    codec = fit(source, Encoding.named(source.kind)())
+    codec = fit(source, Encoding.named(source.kind)(**({"schema": str(schema)} if schema else {})))
     held = prepare(full, source, codec, Split())
     judge = judge_for(held, "test", names=metrics, n=n, inception=inception, target=target, judge_steps=judge_steps)
     if judge is None:

@@ -256,7 +256,8 @@ def data(material: Material) -> str:
     }
     problems = "".join(f"<li>{escape(p)}</li>" for p in facts["problems"])
     noted = f"<h3>What was noticed</h3><ul>{problems}</ul>" if problems else ""
-    note = '<p class="about">Items are split by a hash of their content: equal items never fall on two sides, and every run sees the same split.</p>'
+    equal = "equal rows count as different ones" if facts["kind"] == "tables" else "equal items never fall on two sides"
+    note = f'<p class="about">Items are split by a hash of their content: {equal}, and every run sees the same split.</p>'
     return f"{pairs(shown)}{note}{noted}"
 
 
