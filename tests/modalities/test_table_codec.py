@@ -131,6 +131,22 @@ def test_any_number_decodes_to_a_value_of_the_type(made):
         assert low["min"] <= high["min"] and high["max"] <= low["max"]
 
 
+@pytest.mark.parametrize("numbers", ["quantiles", "mixtures"])
+def test_months_are_counted_in_months(numbers):
+    """Of monthly figures of many years every number decodes to the first of a month; one other day, and days are counted."""
+    draw = np.random.default_rng(0)
+    months = np.datetime64("1960-01") + draw.integers(0, 500, 3000)
+    for days, steps in ((months.astype("M8[D]"), "M8[M]"), (np.append(months.astype("M8[D]"), np.datetime64("1999-12-31")), "M8[D]")):
+        source = from_frame({"day": days})
+        codec = fit(source, Tables(numbers=numbers))
+        x = codec.expand(codec.encode(source))["x"]
+        assert codec.decode(x).equals(source.table)
+        x[:, codec.width :] = 2 * torch.rand(len(x), x.shape[1] - codec.width) - 1
+        made = codec.decode(x).column("day").to_numpy().astype("M8[D]")
+        assert (made == made.astype("M8[M]").astype("M8[D]")).all() == (steps == "M8[M]")
+        assert np.abs(made - days).astype(int).mean() < (100 if numbers == "quantiles" else 6000)
+
+
 def test_the_codec_is_kept_without_rows(made, tmp_path):
     opened, codec = made
     save_codec(codec, tmp_path / "codec")

@@ -22,6 +22,8 @@ PLAIN = {"integer": pa.int64(), "real": pa.float64(), "date": pa.int64()}
 CANONICAL = {"category": pa.string(), "boolean": pa.bool_(), "integer": pa.int64(), "real": pa.float64(), "date": pa.timestamp("us")}
 STEPS = [10**6 * s for s in (86_400, 3_600, 60, 1)] + [1_000, 1]
 """steps of dates in microseconds: days, hours, minutes, seconds, milliseconds"""
+MONTH = -1
+"""the step of dates that are all the first of a month, as which monthly figures are written"""
 
 
 class Coding(ABC):
@@ -173,7 +175,7 @@ class Binned(Measured):
         own = ~finite | (counts > max(1, counts.sum() / bins))
         if own.all():
             return None
-        unit = step_of(column, numbers[finite])
+        unit = unit_of(column, numbers[finite])
         keys, weights = to_keys(numbers[~own], unit), counts[~own]
         order = np.argsort(keys)
         ordered = np.repeat(keys[order], weights[order])                                        # (m,) ascending, without those of their own
@@ -296,16 +298,38 @@ def step_of(column: Column, numbers: np.ndarray) -> int:
     return 10**column.decimals if exact else 0
 
 
+def unit_of(column: Column, numbers: np.ndarray) -> int:
+    """The step in which numbers are counted: that of `step_of`, or a month, whose length varies."""
+    if column.kind == "date" and len(numbers) and not off_step(numbers, MONTH).any():
+        return MONTH
+    return step_of(column, numbers)
+
+
+def off_step(numbers: np.ndarray, step: int) -> np.ndarray:
+    """Which dates in microseconds do not keep to a step."""
+    return numbers != to_months(numbers, back=True) if step == MONTH else numbers % step != 0
+
+
+def to_months(numbers: np.ndarray, *, back: bool = False) -> np.ndarray:
+    """Months since 1970 of dates in microseconds; back: again as dates, the first of each."""
+    months = numbers.astype("M8[us]").astype("M8[M]")
+    return (months.astype("M8[us]") if back else months).astype(np.int64)
+
+
 def to_keys(numbers: np.ndarray, unit: int) -> np.ndarray:
     """Numbers counted in their step, int64, or as they are."""
     if not unit:
         return numbers
+    if unit == MONTH:
+        return to_months(numbers)
     return np.rint(numbers * float(unit)).astype(np.int64) if numbers.dtype == np.float64 else numbers // unit
 
 
 def to_numbers(keys: np.ndarray, unit: int, column: Column) -> np.ndarray:
     if not unit:
         return keys
+    if unit == MONTH:
+        return keys.astype("M8[M]").astype("M8[us]").astype(np.int64)
     return keys / unit if column.kind == "real" else keys * unit
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from sparring.base.seeding import seed_of
-from sparring.modalities.table_codings import STEPS
+from sparring.modalities.table_codings import MONTH, STEPS, off_step
 from sparring.modalities.table_columns import Column, Told
 from sparring.modalities.table_finding import LEFT_OUT, find
 from sparring.modalities.table_found import Found, numbering
@@ -106,10 +106,12 @@ class Digest:
 
     def _finer(self, numbers: np.ndarray) -> np.ndarray:
         """Which numbers have more digits after the point, or of dates a smaller step, than the finest known one."""
-        if pa.types.is_timestamp(self.type):
-            unit = {"s": 10**6, "ms": 10**3, "us": 1, "ns": 1}[self.type.unit]
-            numbers = numbers // 1000 if self.type.unit == "ns" else numbers
-            return numbers % max(1, STEPS[min(len(self._fine), len(STEPS) - 1)] // unit) != 0
+        if pa.types.is_timestamp(self.type) or pa.types.is_date(self.type):
+            units = {"s": 10**6, "ms": 10**3, "us": 1, "ns": 1}
+            unit = units[self.type.unit] if pa.types.is_timestamp(self.type) else 86_400 * 10**6 if self.type.bit_width == 32 else 10**3
+            numbers = numbers // 1000 if self.type == pa.timestamp("ns", getattr(self.type, "tz", None)) else numbers * unit
+            steps = (MONTH, *STEPS)
+            return off_step(numbers, steps[min(len(self._fine), len(STEPS))])
         if numbers.dtype != np.float64:
             return np.zeros(len(numbers), bool)
         rounded = np.round(numbers, len(self._fine))

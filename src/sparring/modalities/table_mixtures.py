@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparring.modalities.table_codings import Measured, above, along, counted, distance, step_of, to_keys, to_numbers
+from sparring.modalities.table_codings import Measured, above, along, counted, distance, to_keys, to_numbers, unit_of
 from sparring.modalities.table_columns import Column
 
 SAMPLE = 10_000
@@ -48,7 +48,7 @@ class Mixture(Measured):
         values, counts, numbers, finite = counted(column, array)
         if not finite.any():
             return None
-        unit = step_of(column, numbers[finite])
+        unit = unit_of(column, numbers[finite])
         keys, which = np.unique(to_keys(numbers[finite], unit), return_inverse=True)
         if len(keys) < 2:
             return None
