@@ -15,7 +15,7 @@ from sparring.playground.opening import playground, playground_catalogue, playgr
 from sparring.recipes.recipe import RECIPES, Configuration, Facts, configure, find
 from sparring.runs.comparing import compare, measure_samples  # noqa: F401 - public from here
 from sparring.runs.machine import cache_contents, machine  # noqa: F401
-from sparring.runs.planning import carry_out, check_length, conclude, example_space, gather, plan
+from sparring.runs.planning import carry_out, check_length, conclude, concluded, example_space, gather, plan
 
 if TYPE_CHECKING:
     from sparring.runs.exploring import Exploration
@@ -172,7 +172,7 @@ def resume(
     from sparring.runs.progress import Quiet
     from sparring.runs.run import Run
 
-    display = display or Quiet()
+    display, began = display or Quiet(), time.perf_counter()
     check_length(rounds, minutes)
     folder = Folder.existing(path)
     saved = folder.recipe()
@@ -188,7 +188,7 @@ def resume(
         with folder.lock:
             files.write_json(folder.path / "recipe.json", saved | {"rounds": total})
     if folder.status()["state"] == "finished" and total == saved["rounds"]:
-        if not (folder.path / "report.html").exists():                        # it was killed after the last round
+        if not concluded(folder.path, data.count("test")):                    # it was stopped after the last round
             with folder.lock:
                 folder.sweep()
             return conclude(folder.path, display)
@@ -196,7 +196,10 @@ def resume(
         display.note(f"{path} is finished ({rounds_played}): give --rounds to go on, or use `sparring sample`")
         return Run(path)
     display.begin(total, done)
-    Playing(folder, data, display).play(stop_after=None if minutes is None else 60 * minutes)
+    Playing(folder, data, display).play(stop_after=None if minutes is None else 60 * minutes - (time.perf_counter() - began))
+    if folder.status()["state"] != "finished":
+        display.note(f"stopped at round {folder.status()['round']:,} of {total:,}: `sparring resume {path}` goes on")
+        return Run(path)
     return conclude(folder.path, display)
 
 
@@ -239,7 +242,7 @@ def exploration(path: str | Path, checkpoint: str = "best", projected: "dict[str
 
 def transform(
     path: str | Path, given: str | Path, out: str | Path, *, mask: str | Path | None = None, scale: int | None = None,
-    direction: str | None = None, tile: int = 256, display: "Display | None" = None,
+    direction: str | None = None, tile: int | None = None, display: "Display | None" = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a run makes of a picture, or of every picture of a folder: enlarges, fills in, cleans, colours, translates. See
     `runs.transforming`.
@@ -301,7 +304,7 @@ def overview(path: str | Path) -> dict[str, Any]:
     return glance(path) | {
         "seed": saved["seed"], "why": saved["why"], "settings": [asdict(row) for row in setting_rows(folder.configuration())],
         "about": files.read_json(folder.path / "data.json"), "measurement": folder.measured(), "previews": listing.previews(folder.path),
-        "diagnosis": health.diagnosis(str(path), folder.events()), "report": (folder.path / "report.html").is_file(),
+        "diagnosis": health.diagnosis(str(path), folder.events(), folder.status()), "report": (folder.path / "report.html").is_file(),
         "checkpoints": [checkpoint.name for checkpoint in folder.checkpoints()],
     }  # fmt: skip
 

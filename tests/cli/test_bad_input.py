@@ -69,6 +69,7 @@ ARGUMENTS = {
     "grid of no format": ("sample run --grid --out grid.xyz", ".png"),
     "unknown metric": ("measure run --metrics coverege", "did you mean 'coverage'"),
     "too few to measure": ("measure run -n 3", "at least 10"),
+    "a document of a training": ("train gan --data points.csv --json", "--dry-run"),
     "samples without data": ("measure points.csv", "--data"),
     "measure against absent data": ("measure run --data absent.csv", "there is no data"),
     "score another kind": ("score run pictures", "holds images, the run was trained on points"),

@@ -1,6 +1,7 @@
 """Every command as users call it, on tiny runs."""
 
 import json
+import os
 import re
 import shutil
 import time
@@ -166,6 +167,26 @@ def test_resume_lengthens(call, run, document):
     assert (status["state"], status["round"], status["rounds"]) == ("finished", 6, 6)
 
 
+def test_resume_for_a_while(call, run, tmp_path):
+    """What is not over is said, and not measured: the next `resume` goes on."""
+    before = (run / "measure.json").read_bytes()
+    outcome = call("resume", run, "--rounds", "5000000", "--minutes", "0.01")
+    assert outcome.code == 0 and re.search(r"stopped at round [\d,]+ of 5,000,000: `sparring resume", outcome.err), outcome.err
+    status = json.loads((run / "status.json").read_text())
+    assert status["state"] == "interrupted" and 4 < status["round"] < 5_000_000 and (run / "measure.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("gone", ["report.html", "measure.json", None])
+def test_resume_finishes_what_was_stopped_while_it_measured(gone, call, run):
+    """A run that was lengthened has results already: those of its earlier length."""
+    if gone:
+        (run / gone).unlink()
+    else:
+        later = (run / "measure.json").stat().st_mtime + 1
+        os.utime(run / "status.json", (later, later))
+    assert "is finished" not in call("resume", run).err and (run / "report.html").exists() and (run / "measure.json").exists()
+
+
 def test_minutes_fix_the_rounds_before_the_first(call, data, tmp_path):
     lengths = {}
     for minutes in ("0.0001", "0.1"):                                           # half of the latter, 3 seconds, are for rounds
@@ -266,6 +287,29 @@ def test_measure_a_run_and_a_folder_of_samples(call, document, digits_run, data)
 
 def test_measure_on_other_data(document, points_run, data):
     assert document("measure", points_run, "--data", data / "labelled.csv", "-n", "10")["data"].endswith("labelled.csv")
+
+
+def test_measure_on_data_with_other_labels(call, labelled_run, data, tmp_path):
+    """Labels are those of the names, and data without them are refused in a line."""
+    lines = (data / "labelled.csv").read_text().splitlines()
+    column = lines[0].split(",").index("label")
+    first = lines[1].split(",")[column]
+    last = next(name for line in lines[1:] if (name := line.split(",")[column]) != first)
+    some = [line for line in lines[1:] if line.split(",")[column] == last]
+    (tmp_path / "one.csv").write_text("\n".join([lines[0], *some]) + "\n")
+    (tmp_path / "none.csv").write_text("\n".join(",".join(c for i, c in enumerate(line.split(",")) if i != column) for line in lines) + "\n")
+    from sparring.runs.data import reopen
+    from sparring.runs.run import Run
+
+    run = Run(labelled_run)
+    codec, source = run.codec, reopen(labelled_run, run.configuration.split, str(tmp_path / "one.csv")).source
+    assert set(codec.encode(source)["y"].tolist()) == {codec.space.labels.index(last)}
+    outcome = call("measure", labelled_run, "--data", tmp_path / "none.csv", "-n", "10")
+    assert outcome.code == 2 and "none of the labels" in outcome.complaint
+    (tmp_path / "new.csv").write_text("\n".join([lines[0], *lines[1:]]).replace(last, "strange") + "\n")
+    outcome = call("measure", labelled_run, "--data", tmp_path / "new.csv", "-n", "10")
+    assert outcome.code == 2 and "was not trained with (strange)" in outcome.complaint
+    assert "it is for pictures" in call("measure", labelled_run, "--metrics", "gan_train", "-n", "10").out
 
 
 def test_compare(call, document, points_run, run):

@@ -34,11 +34,14 @@ def test_slopes_are_continued_better_than_by_the_mean():
     assert error(filled(x, mask, 5, 8)) < 0.4 * error(mean)
 
 
-def test_beyond_reach_of_anything_known_it_is_grey():
-    mask = torch.ones(1, 1, 64, 64)
-    mask[..., :2, :2] = 0
-    y = filled(torch.ones(1, 1, 64, 64), mask, 2, 0)
-    assert float(y[0, 0, 0, 0]) == 1 and float(y[0, 0, 40, 40]) == 0
+def test_beyond_reach_of_anything_known_it_is_the_mean_of_that():
+    mask = torch.ones(1, 2, 64, 64)[:, :1]
+    mask[..., :2, :4] = 0
+    x = torch.ones(1, 2, 64, 64)
+    x[:, 0, :, 2:] = 0
+    y = filled(x, mask, 2, 0)
+    assert y[0, :, 0, 0].tolist() == [1, 1] and y[0, :, 40, 40].tolist() == [0.5, 1]
+    assert not filled(x, torch.ones(1, 1, 64, 64), 2, 0).any(), "nothing is known"
 
 
 def test_slopes_go_through_it():

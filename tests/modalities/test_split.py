@@ -54,6 +54,11 @@ def test_without_duplicates_counts_are_exact_and_order_does_not_matter(items, ra
     assert all({hashes[i] for i in parts[name]} == {shuffled[i] for i in again[name]} for name in parts)
 
 
+def test_shares_that_come_to_all_items_leave_one_to_train_on():
+    parts = split(["a", "b", "c"], Split(validation=0.3, test=0.6))
+    assert {name: len(rows) for name, rows in parts.items()} == {"train": 1, "validation": 0, "test": 2}
+
+
 def test_the_split_is_the_same_in_every_version():
     parts = split([f"item {i}" for i in range(40)], Split())
     assert {name: parts[name].tolist() for name in ("validation", "test")} == {"validation": [12, 21, 29, 38], "test": [3, 8, 24, 33]}

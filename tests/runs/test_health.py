@@ -136,7 +136,14 @@ def test_how_steep_since_when():
 
 
 def test_diagnosis_is_the_document_of_doctor_json():
-    document = health.diagnosis("runs/a", COLLAPSED)
+    document = health.diagnosis("runs/a", COLLAPSED, {"state": "finished"})
     assert document["run"] == "runs/a"
     assert document["verdict"] == "failing"
     assert set(document["findings"][0]) == {"code", "severity", "since_round", "evidence", "cause", "advice"}
+
+
+def test_a_run_that_died_is_failing_whatever_its_events_show():
+    died = {"state": "failed", "round": 70, "error": "a loss stays not finite after 4 roll-backs"}
+    document = health.diagnosis("runs/a", [], died)
+    assert document["verdict"] == "failing" and "4 roll-backs" in document["findings"][0]["cause"] and document["findings"][0]["advice"]
+    assert health.diagnosis("runs/a", [], {"state": "interrupted"})["verdict"] == "healthy"

@@ -248,6 +248,8 @@ def test_equilibrium_is_what_the_losses_give_where_nobody_can_tell(objective):
     expected = {"discriminator": losses.discriminator(logits, logits), "generator": losses.generator(logits, lambda: logits)}
     for player, (value, _) in EQUILIBRIUM[objective].items():
         assert float(expected[player]) == pytest.approx(value)
+    sure = losses.sureness(logits + 0.1, logits), losses.sureness(logits, logits), losses.sureness(logits - 0.1, logits)
+    assert all((said.sign() == sign).all() for said, sign in zip(sure, (1, 0, -1))), "an undecided discriminator is not sure"
 
 
 def test_words_for_numbers():

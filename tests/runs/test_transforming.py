@@ -357,3 +357,52 @@ def test_paths_that_do_not_fit(tmp_path):
     (tmp_path / "x.zip").write_bytes(b"")
     wrong(tmp_path / "x.zip", tmp_path / "out", "unpack it")
     wrong(tmp_path / "b.png", tmp_path / "out", "give tiles of 56 pixels, not 50", tile=50, multiple=8)
+
+
+def test_results_of_another_network_are_made_anew(tmp_path):
+    """Also after an interruption, when some are of one and some of the other."""
+    given, out = tmp_path / "d", tmp_path / "out"
+    for name in ("1.png", "2.png"):
+        put(given / name)
+    assert len(go(given, out, by="one")["files"]) == 2 and go(given, out, by="one")["kept"] == 2
+
+    class Interrupting(Twice):
+        def __call__(self, x):
+            if self.shapes:
+                raise KeyboardInterrupt
+            return 0 * super().__call__(x)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(given, out, Interrupting(), by="other")
+    done = go(given, out, by="other")
+    assert [os.path.basename(file) for file in done["files"]] == ["2.png"] and done["kept"] == 1
+
+
+def test_what_is_odd_is_said(tmp_path, capsys):
+    """Masks without anything white, animations, pictures much larger than what was learnt from."""
+    display = progress.Quiet()
+    pixels = put(tmp_path / "p.png", random((8, 10)))
+    put(tmp_path / "m.png", np.ones((8, 10), np.uint8))
+    keep = lambda x: x[:, :3]
+    go(tmp_path / "p.png", tmp_path / "o.png", keep, scale=1, mask=tmp_path / "m.png", display=display)
+    assert "nothing is white" in capsys.readouterr().err and (read(tmp_path / "o.png") == pixels).all()
+    frames = [Image.fromarray(random((6, 6))) for _ in range(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    go(tmp_path / "a.gif", tmp_path / "a.png", display=display)
+    assert "3 frames" in capsys.readouterr().err
+    go(tmp_path / "p.png", tmp_path / "o.png", learnt=(4, 4), display=display)
+    assert "learnt from pictures of 4x4" in capsys.readouterr().err
+    go(tmp_path / "p.png", tmp_path / "o.png", learnt=(4, 5), display=display)
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format", ["jpg", "tif"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_masks_of_turned_pictures(tmp_path, format, orientation):
+    exif = Image.Exif()
+    exif[transforming.ORIENTATION] = orientation
+    put(tmp_path / f"p.{format}", random((4, 6)), exif=exif)
+    upright = (6, 4) if orientation == 6 or orientation == 8 else (4, 6)
+    put(tmp_path / "m.png", np.full(upright, 255, np.uint8))
+    go(tmp_path / f"p.{format}", tmp_path / "o.png", lambda x: x[:, :3], scale=1, mask=tmp_path / "m.png")
+    assert read(tmp_path / "o.png").shape[:2] == upright

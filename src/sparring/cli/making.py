@@ -137,7 +137,9 @@ def add_transform(parser):
     parser.add_argument("--mask", metavar="PATH", help="white where the picture is to be filled in; for a folder, a folder of them")
     parser.add_argument("--scale", type=int, help="how many times larger (a run does what it was trained to do)")
     parser.add_argument("--direction", choices=("a2b", "b2a"), help="for translations of A::B that were learnt both ways (default a2b)")
-    parser.add_argument("--tile", type=int, default=256, help="side in pixels of what the network sees at once: less takes less memory (default 256)")
+    parser.add_argument(
+        "--tile", type=int, help="side in pixels of what the network sees at once: less takes less memory (default 256, or what it learnt from)"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the last line and warnings only")
     json_flag(parser)
 

@@ -51,11 +51,15 @@ def train(options):
     if options.rounds is not None and options.minutes is not None:
         raise UserError("give --rounds or --minutes, not both")
     service.check_length(options.rounds, options.minutes)
+    if options.json and not options.dry_run:
+        raise UserError("--json prints what --dry-run finds: give both; a run's results are in its folder, as JSON")
     plan = service.plan(
         options.recipe, options.data, run=options.run, rounds=options.rounds, seed=options.seed,
         settings=settings, config=options.config, device=options.device,
     )  # fmt: skip
     if options.dry_run:
+        if options.minutes is not None:
+            print("how many rounds fit into the minutes is measured when it starts: these are the recipe's", file=sys.stderr)
         emit(options, plan.describe(), _plan_lines)
         return 0
 

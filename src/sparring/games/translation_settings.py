@@ -23,7 +23,7 @@ class Pix2Pix(GameSettings):
     pixels: float = Field(1.0, ge=0)
     """weight of the mean absolute error of pixels"""
     adversary: float = Field(0.01, ge=0)
-    """weight of what the discriminator says, published as 1 beside 100 for pixels; 0 for no adversary at all"""
+    """weight of what the discriminator says, published as 1 beside 100 for pixels; 0 for pixels alone, without `perceptual` too"""
     features: float = Field(0.0, ge=0)
     """weight of the mean absolute error of what the discriminator's layers make of pictures"""
     perceptual: float = Field(0.0, ge=0)

@@ -10,14 +10,15 @@ from torch.nn import functional as F
 
 def filled(x: Tensor, hole: Tensor, levels: int, smooth: int) -> Tensor:
     """x (n, c, h, w) with what lies around where hole (n, 1, h, w) is 1; sides must be multiples of 2^levels. What is further than that from all
-    that is known becomes 0. Then the hole is smoothed so many times, which takes the seams of the levels away."""
+    that is known becomes its mean. Then the hole is smoothed so many times, which takes the seams of the levels away."""
     known = 1 - hole
     values, weights = [x * known], [known]
     for _ in range(levels):                                                             # pull: means of what is known, (n, c, h / 2^i, w / 2^i)
         share = F.avg_pool2d(weights[-1], 2)
         values.append(F.avg_pool2d(values[-1] * weights[-1], 2) / share.clamp(min=1e-6))
         weights.append((4 * share).clamp(max=1))                                        # one known pixel of four is enough
-    fill = values[-1] * weights[-1]
+    mean = (x * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
+    fill = values[-1] * weights[-1] + mean * (1 - weights[-1])
     for value, weight in zip(values[-2::-1], weights[-2::-1]):                          # push: from around where nothing is known
         up = F.interpolate(fill, value.shape[2:], mode="bilinear", align_corners=False)
         fill = value * weight + up * (1 - weight)

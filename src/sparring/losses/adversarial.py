@@ -78,7 +78,7 @@ def relativistic_generator(fake: Tensor, real: Callable[[], Tensor]) -> Tensor:
 OBJECTIVES = {
     "minimax": Objective(logistic_discriminator, minimax_generator),
     "non-saturating": Objective(logistic_discriminator, non_saturating_generator),
-    "least-squares": Objective(least_squares_discriminator, least_squares_generator),
+    "least-squares": Objective(least_squares_discriminator, least_squares_generator, lambda real, fake: real - 0.5),
     "hinge": Objective(hinge_discriminator, linear_generator),
     "wasserstein": Objective(wasserstein_discriminator, linear_generator, torch.sub),
     "relativistic": Objective(relativistic_discriminator, relativistic_generator, torch.sub),

@@ -106,6 +106,8 @@ def gan_train(subject: Subject, n: int) -> dict[str, Any]:
     """
     if not subject.classes or "y" not in subject.training:
         raise NotComputable("the data have no labels")
+    if len(subject.shape) != 3:
+        raise NotComputable("it is for pictures")
     n = min(n, len(subject.training["x"]))
     made = subject.fakes(n)
     if "y" not in made:

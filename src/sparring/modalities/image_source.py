@@ -27,7 +27,10 @@ from sparring.modalities.image_size import derive
 from sparring.modalities.image_survey import geometry, key_of, surveyed
 from sparring.modalities.settings import Images
 from sparring.modalities.source import Source
-from sparring.modalities.workers import by_chunks
+from sparring.modalities.workers import CHUNK, by_chunks
+
+AT_ONCE = 2**24
+"""pixels of whole pictures that a worker reads at a time"""
 
 
 class ImageSource(Source):
@@ -192,7 +195,8 @@ class PictureFiles(ImageSource):
     def pictures(self, channels: int, rows: np.ndarray | None = None) -> Iterator[np.ndarray]:
         named = list(zip(self.names, self.sizes.tolist()))
         named = named if rows is None else [named[i] for i in rows]
-        for chunk in by_chunks(_whole_chunk, named, (self.store, channels), "Reading pictures"):
+        size = max(1, min(CHUNK, AT_ONCE // max((h * w for _, (h, w) in named), default=1)))
+        for chunk in by_chunks(_whole_chunk, named, (self.store, channels), "Reading pictures", size):
             yield from chunk
 
     def _origin(self) -> dict[str, Any]:

@@ -115,12 +115,12 @@ class Target:
     """bytes before the first row"""
 
     def write(self, first: int, pictures: list[np.ndarray | None]) -> None:
-        """Rows from `first` on; plain writes, so that a full disk is an error and not a crash."""
+        """Rows from `first` on, pictures `at_size`; plain writes, so that a full disk is an error and not a crash."""
         (height, width), channels, _ = self.geometry
         rows = np.zeros((len(pictures), channels, height, width), dtype=np.uint8)
         for row, picture in zip(rows, pictures):
             if picture is not None:
-                row[:] = self.at_size(picture)
+                row[:] = picture
         with open(self.file, "r+b", buffering=0) as file:
             file.seek(self.start + first * rows[0].nbytes)
             if file.write(rows) != rows.nbytes:
@@ -184,10 +184,14 @@ def _make_room(file: BinaryIO, size: int) -> None:
 
 
 def _survey_chunk(numbered: list[tuple[int, str]], store: Store, target: Target | None) -> Part:
-    found = [_survey(store, name) for _, name in numbered]
+    found, small = [], []
+    for _, name in numbered:
+        facts, picture = _survey(store, name)                       # whole photographs are not kept: 64 of them are gigabytes
+        found.append(facts)
+        small.append(None if target is None or picture is None else target.at_size(picture))
     if target:
-        target.write(numbered[0][0], [picture for _, picture in found])
-    return Part.of([number for number, _ in numbered], [facts for facts, _ in found])
+        target.write(numbered[0][0], small)
+    return Part.of([number for number, _ in numbered], found)
 
 
 def _survey(store: Store, name: str) -> tuple[Facts | str, np.ndarray | None]:

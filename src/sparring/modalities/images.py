@@ -99,14 +99,6 @@ class ImageCodec(Codec):
             raise UserError(f"{source.name} does not have the attributes {', '.join(absent[:5])}, which this model was trained with")
         return np.ascontiguousarray(source.values[:, [source.attributes.index(a.name) for a in self.space.attributes]])
 
-    def numbers(self, source: ImageSource) -> np.ndarray:
-        """The source's class numbers in this codec's order, by the classes' names, (n,) int64."""
-        unknown = [name for name in source.classes if name not in self.space.labels]
-        if unknown:
-            known = ", ".join(self.space.labels[:20])
-            raise UserError(f"{source.name} has labels that this model was not trained with ({', '.join(unknown[:5])}): it knows {known}")
-        return np.array([self.space.labels.index(name) for name in source.classes], dtype=np.int64)[source.labels]
-
     def expand(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         told = {"y": self.space.told(batch["y"])} if "y" in batch else {}
         return batch | {"x": batch["x"].float().div_(127.5).sub_(1)} | told  # 0..255 -> [-1, 1], in the memory format it has

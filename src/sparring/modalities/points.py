@@ -184,8 +184,8 @@ class PointCodec(Codec):
     def encode(self, source: PointSource, rows: np.ndarray | None = None) -> dict[str, Tensor]:
         rows = slice(None) if rows is None else rows
         batch = {"x": self.compact(source.items[rows])}
-        if source.labels is not None:
-            batch["y"] = torch.from_numpy(source.labels[rows]).long()
+        if source.labels is not None and self.space.labels:
+            batch["y"] = torch.from_numpy(self.numbers(source)[rows])
         return batch
 
     def facts(self, source: PointSource) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparring.base import files
+from sparring.base.errors import UserError
 from sparring.base.space import Space
 from sparring.modalities.settings import Encoding
 
@@ -76,6 +77,14 @@ class Codec(ABC):
     @abstractmethod
     def encode(self, source: Source, rows: np.ndarray | None = None) -> dict[str, "Tensor"]:
         """Items (all, or those rows) as compact tensors {"x": ..., "y": ...}: what is kept in memory (images: uint8)."""
+
+    def numbers(self, source: Source) -> np.ndarray:
+        """The source's class numbers in this codec's order, by the classes' names, (n,) int64. UserError for a class that it does not know."""
+        unknown = [name for name in source.classes if name not in self.space.labels]
+        if unknown:
+            known = ", ".join(self.space.labels[:20]) or "none"
+            raise UserError(f"{source.name} has labels that this model was not trained with ({', '.join(unknown[:5])}): it knows {known}")
+        return np.array([self.space.labels.index(name) for name in source.classes], dtype=np.int64)[source.labels]
 
     def items(self, source: Source) -> Source:
         """The source whose items are encoded: the one given, or, of pictures that are cut into tiles, their tiles."""

@@ -63,7 +63,7 @@ def split(hashes: "Sequence[str]", settings: Split) -> dict[str, "np.ndarray"]:
 
 def _cut(ordered: "np.ndarray", place: int) -> int:
     """The place nearest to `place` that lies between two different keys; never the very end, so that training keeps something."""
-    start = end = place
+    start = end = min(place, max(0, len(ordered) - 1))
     while 0 < start < len(ordered) and ordered[start - 1] == ordered[start]:
         start -= 1
     while 0 < end < len(ordered) and ordered[end - 1] == ordered[end]:

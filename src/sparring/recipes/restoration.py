@@ -63,7 +63,7 @@ def inpaint(facts: Facts) -> Configuration:
 
 @recipe("restore", task="restore", modalities=("images",), papers=(LIM, REAL, R3GAN), tiny=_tiny(games.Mixed()), encoding=TILES)
 def restore(facts: Facts) -> Configuration:
-    """Takes noise, blur and JPEG artefacts out of pictures (--degradation.kind noise, blur, jpeg, mixed or real)."""
+    """Takes noise, blur and JPEG artefacts out of pictures (--degradation.kind noise, blur, jpeg, mixed, or real with --degradation.scale 1)."""
     return restoration(facts, games.Mixed(), ResidualTranslator(width=48, blocks=8), adversary=0.02)
 
 

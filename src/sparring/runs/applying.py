@@ -13,6 +13,7 @@ from torch import Tensor
 from sparring.base.errors import UserError
 from sparring.games.capabilities import Restores, Transforms, Translates
 from sparring.modalities.pairs import GivenLabels
+from sparring.networks.translators import InstanceNorm
 from sparring.runs.progress import Display
 from sparring.runs.run import Run
 from sparring.runs.transforming import transform_files
@@ -44,11 +45,17 @@ def how(run: Run, *, mask: Path | str | None = None, scale: int | None = None, d
 
 @torch.no_grad()
 def transform(
-    run: Run, given: Path, out: Path, *, mask: Path | None = None, scale: int | None = None, direction: str | None = None, tile: int = 256,
-    display: Display | None = None, between: Callable[[], None] = lambda: None,
+    run: Run, given: Path, out: Path, *, mask: Path | None = None, scale: int | None = None, direction: str | None = None,
+    tile: int | None = None, display: Display | None = None, between: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """What the run makes of a picture, or of every picture of a folder (`transforming.transform_files`); calls `between` before each tile."""
+    """What the run makes of a picture, or of every picture of a folder (`transforming.transform_files`); calls `between` before each tile.
+
+    tile: by default 256, or as large as what a network has learnt from that takes means over the whole of what it sees.
+    """
     game, network = run.game, how(run, mask=mask, scale=scale, direction=direction)
+    learnt = game.space.shape[1:] if any(isinstance(module, InstanceNorm) for module in game.modules()) else None
+    if tile is None:
+        tile = max(256, 2 * game.multiple, *(-(-side // game.multiple) * game.multiple for side in learnt or ()))
 
     def apply(x: Tensor) -> Tensor:
         between()
@@ -57,6 +64,7 @@ def transform(
     done = transform_files(
         apply, given, out, channels_in=network.channels_in, channels_out=network.channels_out, scale=game.scale, reach=game.reach,
         multiple=game.multiple, mask=mask, tile=tile, display=display, read=network.read, written=network.written,
+        by=f"{run.path.resolve()} {run.checkpoint.name} {network.direction or ''}", learnt=learnt,
     )  # fmt: skip
     told = {"direction": network.direction} if network.direction else {}
     return {"run": str(run.path), "out": str(out), "scale": game.scale, **told, **done}

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from sparring.runs.report_material import Material, catalogue
-from sparring.runs.report_sections import command, listed
+from sparring.runs.report_sections import commands, listed
 from sparring.runs.report_words import percent, reading, summary, title
 
 TASKS = {
@@ -151,7 +151,7 @@ def _reproduce(material: Material) -> str:
     name = material.facts["name"]
     source = name if material.facts["data"] == name else f"path/to/{name}"
     versions = ", ".join(f"{k} {material.recipe[k]}" for k in ("sparring", "torch", "python") if k in material.recipe)
-    return f"```\n{command(material, source)}\n```\n\n`recipe.json` is in the run folder. Made with {versions}."
+    return f"```\n{commands(material, source)}\n```\n\n`recipe.json` is in the run folder. Made with {versions}."
 
 
 def _papers(material: Material) -> tuple[str, ...]:

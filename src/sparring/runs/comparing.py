@@ -61,6 +61,14 @@ def compare(paths: Iterable[str | Path], picture: str | Path | None = None, judg
     kinds = {(r.codec.space.kind, r.codec.space.shape) for r in runs}
     if len(kinds) > 1:
         raise UserError("these runs make items of different kinds or sizes: " + ", ".join(f"{k} {s}" for k, s in sorted(kinds, key=str)))
+    if picture is not None:                                                 # before minutes of measuring
+        from sparring.modalities.images import PICTURES
+        from sparring.runs.explore import pictures
+
+        for run in runs:
+            pictures(run)
+        if Path(picture).suffix.lower() not in PICTURES:
+            raise UserError(f"samples cannot be drawn in {picture}: end the name in .png, .jpg or .webp")
     data = runs[0].data.text
     parts = min((run.configuration.split for run in runs), key=lambda parts: held_out(len(runs[0].data.source), parts)[1])
     found = [
@@ -77,11 +85,10 @@ def side_by_side(runs: "list[Run]", out: Path) -> str:
     import numpy as np
 
     from sparring.modalities.images import grid
-    from sparring.runs.explore import pictures, write_picture
+    from sparring.runs.explore import write_picture
 
     each, columns = 50, []
     for run in runs:
-        pictures(run)
         names = run.codec.space.labels if run.game.conditional else ()
         columns.append(run.sample(each, seed=0, label=[names[i * len(names) // each] for i in range(each)] if names else None))
     test = runs[0].data.part("test")

@@ -35,6 +35,13 @@ def pictures(run: Run) -> None:
         raise UserError(f"{run.path} makes pictures of pictures and has no latents: see `sparring transform`")
 
 
+def at_least(least: int, **asked: int) -> None:
+    """UserError for a number that is less."""
+    for name, value in asked.items():
+        if value < least:
+            raise UserError(f"{'-' if len(name) == 1 else '--'}{name} must be at least {least}, not {value}")
+
+
 def own_extractor(run: Run) -> Extractor:
     """The network that knows this run's data: a classifier of their labels, or where there are none one trained without."""
     codec, name, training = run.data.codec, run.data.source.name, run.data.part("train")
@@ -79,6 +86,7 @@ def interpolate(
     pictures(run)
     if len(seeds) < 2:
         raise UserError("an interpolation goes through two seeds or more: --seeds 0-3")
+    at_least(1, frames=frames)
     which = which or space.best_space(run.game)
     y = run.conditions(len(seeds), label, seed=seeds[0])
     noise = torch.cat([run.game.noise(1, seed) for seed in seeds])
@@ -106,6 +114,7 @@ def vary(run: Run, out: Path, *, seed: int = 0, n: int = 24, amount: float = 0.3
     pictures(run)
     if not 0 <= amount <= 1:
         raise UserError("--amount is between 0 (the same) and 1 (unrelated)")
+    at_least(1, n=n)
     y = run.conditions(1, label, seed=seed)
     base = run.game.noise(1, seed)
     noise = torch.cat([base, space.near(base, n, amount, seed)])
@@ -120,6 +129,8 @@ def traverse(
     """A row for each of the first numbers of the latent vector, which alone goes from -reach to +reach; or for each of the first
     directions that `directions` wrote into the folder `along`, from -3 to +3 deviations."""
     pictures(run)
+    at_least(1, numbers=numbers)
+    at_least(2, steps=steps)
     if along is not None:
         return _along(run, out, load_directions(Path(along), run)[:numbers], steps=steps, seed=seed, label=label)
     y, base = run.conditions(1, label, seed=seed), run.game.noise(1, seed).flatten()

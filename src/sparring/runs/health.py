@@ -40,9 +40,18 @@ def examine(events: Events) -> list[Finding]:
     return sorted(findings, key=lambda f: f.severity != "failing")
 
 
-def diagnosis(run: str, events: Events) -> dict[str, Any]:
+def failed(status: dict[str, Any]) -> list[Finding]:
+    """What a run died of, which its events need not show: a roll-back forgets those that led to it."""
+    if status["state"] != "failed":
+        return []
+    said = f"It ended with an error: {status['error']}"
+    advice = "Mend what the error says, then `sparring resume` goes on from the last checkpoint; a loss that is not finite wants lower rates."
+    return [Finding("failed", "failing", status["round"], {}, said, (advice,))]
+
+
+def diagnosis(run: str, events: Events, status: dict[str, Any]) -> dict[str, Any]:
     """The document of `doctor --json`."""
-    findings = examine(events)
+    findings = failed(status) + examine(events)
     verdict = "failing" if any(f.severity == "failing" for f in findings) else "warning" if findings else "healthy"
     return {"run": run, "verdict": verdict, "findings": [asdict(f) | {"advice": list(f.advice)} for f in findings]}
 

@@ -148,6 +148,9 @@ def asked_labels(data: Data, game: Game, n: int, seed: int) -> Tensor | None:
     """n conditions with the training data's frequencies, labels (n,) or attributes (n, d), for games that are told them; else None."""
     if not game.conditional:
         return None
+    if "y" not in data.part("train"):
+        what = "attributes" if game.space.attributes else "labels"
+        raise UserError(f"{data.text} has none of the {what} that this run was told: measure it against data that have them")
     if game.space.attributes:
         known = data.part("train")["y"]
         return known[torch.randint(len(known), (n,), generator=generator("asked", seed))]

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 from sparring import __version__
@@ -47,8 +48,9 @@ def cache_contents(clear: bool = False) -> dict[str, Any]:
     """The cache's entries; `clear` removes them."""
     entries = files.cache_entries()
     if clear:
-        for entry, _, _ in entries:
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+        for room in filter(Path.is_dir, files.cache().iterdir()):
+            for entry in room.iterdir():                                       # also what a process that was killed left there
+                shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
     return {
         "cache": str(files.cache()), "bytes": sum(size for _, size, _ in entries), "limit": files.CACHE_BYTES, "cleared": clear,
         "entries": [{"name": f"{e.parent.name}/{e.name}", "bytes": size} for e, size, _ in entries],

@@ -115,7 +115,8 @@ def plan(
     check_names(recipe, settings, from_file, str(config))
     encoding = {k.removeprefix("encoding."): v for k, v in _flat(from_file.get("encoding", {}) if from_file else {}).items()}
     names = {field for kind in recipe.modalities for field in Encoding.named(kind).model_fields}       # --resolution for --encoding.resolution
-    encoding |= {k.removeprefix("encoding."): v for k, v in settings.items() if k.startswith("encoding.") or k in names}
+    typed = {k.replace("-", "_"): v for k, v in settings.items()}
+    encoding |= {k.removeprefix("encoding."): v for k, v in typed.items() if k.startswith("encoding.") or k in names}
     facts, source, full, codec = gather(data, recipe, encoding)
     configuration = configure(recipe, facts)
     if from_file:
@@ -169,7 +170,7 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
     `from_run`, where it is given)."""
     from sparring.play.checkpoint import load_fitting, save_local, save_trainer
     from sparring.runs.data import save
-    from sparring.runs.folder import Folder, reserve
+    from sparring.runs.folder import Folder, claim, reserve
     from sparring.runs.machine import environment
     from sparring.runs.playing import make_trainer
 
@@ -190,6 +191,7 @@ def start(plan: Plan, from_run: str | Path | None = None) -> None:
             save_trainer(trainer, first, {"seconds": 0.0, "skill": None, "best": None, "calibration": None, "stale": 0, "stopped": None, "events": 0})
             save_local(trainer.game, first)
             files.write(folder / "last", "000000\n")
+            claim(plan.path)                                # another process may have begun there meanwhile
     plan.path = Path(ranks.of_leader(str(plan.path)))           # its number may have been taken meanwhile
 
 
@@ -288,6 +290,15 @@ def few_of_a_label(data: "Data") -> str:
         return ""
     listed = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
     return f"fewer than {FEW_OF_A_LABEL} training items of {listed}: merge such labels, or leave labels out with --conditional false"
+
+
+def concluded(path: Path, held_out: int) -> bool:
+    """Whether what `conclude` writes is there and of the last round."""
+    from sparring.runs.judging import FEWEST
+
+    last = (path / "status.json").stat().st_mtime_ns
+    needed = ["report.html"] + ["measure.json"] * (held_out >= FEWEST)
+    return all((path / name).exists() and (path / name).stat().st_mtime_ns >= last for name in needed)
 
 
 def conclude(path: Path, display: "Display") -> "Run":

@@ -183,19 +183,29 @@ class Playing:
         period = 2 * math.lcm(*(part.every for part in (settings, getattr(settings, "penalty", None)) if hasattr(part, "every")))
         self.restore()
         self.looks.prepare(self.display)
-        play = lambda: sum(1 for _ in self.trainer.rounds(period, every=period))
-        play()
-        played, start = 0, time.perf_counter()
-        while time.perf_counter() - start < 3 or played < period:
-            play()
-            played += period
-        costs = {"round": (time.perf_counter() - start) / played, "judgement": 0.0}
+        total, begins, costs = self.trainer.clock.rounds, 0, {"round": 0.0, "judgement": 0.0}
+        for stage in self.game.stages():                                        # each costs what its rounds cost, for its part of the run
+            ends = total if stage.rounds is None else min(total, begins + stage.rounds)
+            if ends > begins:
+                self.trainer.clock = replace(self.trainer.clock, round=begins)
+                costs["round"] += self.round_costs(period) * (ends - begins) / total
+            begins = ends
         with watching(self.game):
             costs["tick"] = _seconds(self.looks.verdicts)
             costs["preview"] = _seconds(lambda: self.looks.preview(0))
             if self.looks.judge is not None:
                 costs["judgement"] = _seconds(self.looks.judgement)
         return costs
+
+    def round_costs(self, period: int) -> float:
+        """Seconds that a round takes from here on, the mean over some periods."""
+        play = lambda: sum(1 for _ in self.trainer.rounds(period, every=period))
+        play()
+        played, start = 0, time.perf_counter()
+        while time.perf_counter() - start < 3 or played < period:
+            play()
+            played += period
+        return (time.perf_counter() - start) / played
 
     # ---- looking
 

@@ -288,11 +288,24 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def command(material: Material, source: str) -> str:
-    """The command that trains this again, with the configuration from the run folder."""
-    words = ["sparring", "train", material.recipe["recipe"], "--data", source, "--rounds", str(material.recipe["rounds"]),
-             "--seed", str(material.recipe["seed"]), "--config", "recipe.json"]  # fmt: skip
-    return " ".join(shlex.quote(word) for word in words)
+def commands(material: Material, source: str) -> str:
+    """The commands that train this again, a line each, with the configuration from the run folder."""
+    saved, first = material.recipe, material.run.configuration.rounds
+    began = saved["why"].get("from", "").removeprefix("the weights of ").partition(";")[0]
+    words = ["sparring", "train", saved["recipe"], "--data", source, "--rounds", str(first), "--seed", str(saved["seed"]), "--config", "recipe.json",
+             *(["--from", began] if began else [])]  # fmt: skip
+    lines = [" ".join(shlex.quote(word) for word in words)]
+    if saved["rounds"] != first:
+        lines.append(f"sparring resume RUN --rounds {saved['rounds']}")
+    return "\n".join(lines)
+
+
+def promise(material: Material) -> str:
+    """How near to this run they come."""
+    if material.recipe["rounds"] != material.run.configuration.rounds:
+        return "This run was lengthened, perhaps several times; what it became is not promised to the last bit."
+    same = "With the same data, versions, kind of machine and number of threads the weights are the same to the last bit"
+    return same + (", if those of the run that it began from are." if "from" in material.recipe["why"] else ".")
 
 
 def reproduction(material: Material) -> str:
@@ -301,9 +314,8 @@ def reproduction(material: Material) -> str:
     hardware = material.run.configuration.hardware
     here |= {"device": hardware.device, "threads": hardware.threads, "precision": hardware.precision}
     return (
-        f"<pre><code>{escape(command(material, material.facts['data']))}</code></pre>"
-        "<p><code>recipe.json</code> lies in the run folder beside this page. With the same data, versions, kind of machine and number of threads "
-        f"the weights are the same to the last bit.</p><h3>Where it was made</h3>{pairs(here)}"
+        f"<pre><code>{escape(commands(material, material.facts['data']))}</code></pre>"
+        f"<p><code>recipe.json</code> lies in the run folder beside this page. {promise(material)}</p><h3>Where it was made</h3>{pairs(here)}"
     )
 
 

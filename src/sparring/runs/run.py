@@ -317,7 +317,7 @@ class Run:
 
     def doctor(self) -> dict[str, Any]:
         """What is wrong with this training and what to do: verdict and findings."""
-        return health.diagnosis(str(self.path), self.folder.events())
+        return health.diagnosis(str(self.path), self.folder.events(), self.status)
 
     def report(self) -> Path:
         """Rebuilds report.html and card.md; returns the report's path."""

@@ -26,6 +26,10 @@ BLEND = 16
 SAVING = {"PNG": {}, "JPEG": {"quality": 95, "subsampling": "4:4:4"}, "WEBP": {"quality": 95}}
 LARGEST = {"PNG": 2**31 - 1, "JPEG": 65500, "WEBP": 16383}
 """the longest side that a format holds"""
+MADE_BY = ".made-by"
+"""file in a folder of results that says what made them: those of another network are not taken for its own"""
+LARGER = 2.0
+"""times the side of what a network learnt from that a picture may have before something is said"""
 ORIENTATION, EXIF, EXIF_WIDTH, EXIF_HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003
 STALE = frozenset({*range(0x00FE, 0x0107), 0x0111, *range(0x0115, 0x011A), 0x011C, 0x013D, 0x0140, *range(0x0142, 0x0146), 0x014A, 0x0152,
                    0x0153, 0x015B, *range(0x0200, 0x020A), 0x02BC, 0x8773})  # fmt: skip
@@ -79,12 +83,14 @@ class Given:
     alpha: Image.Image | None
     exif: bytes
     profile: bytes | None
+    frames: int
+    """of an animated picture; the first is what is looked at"""
 
 
 def transform_files(
     apply: Callable[[Tensor], Tensor], given: Path, out: Path, *, channels_in: int, channels_out: int, scale: int, reach: int, multiple: int,
     mask: Path | None = None, tile: int = 256, display: Display | None = None, read: Callable[[Image.Image, str], np.ndarray] | None = None,
-    written: Callable[[Tensor], Tensor] | None = None,
+    written: Callable[[Tensor], Tensor] | None = None, by: str = "", learnt: tuple[int, int] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Applies a network to a picture file, or to every picture in a folder and below it, under the same names in the folder `out`.
 
@@ -96,20 +102,26 @@ def transform_files(
     pixels to be written, (c, h, w) uint8, of the whole result (channels_out, h, w) uint8: label maps, whose colours are exact, so that they
     are always .png.
 
+    `by` says what makes them, if it is not always the same. `learnt`: height and width of what a network has learnt from that takes the whole of
+    what it sees for its measure; of much larger pictures it is said that they are seen in parts.
+
     Results are upright and keep EXIF data, an RGB or grey colour profile, and transparency, enlarged (.jpg has none: it becomes white). What
     cannot be written in its own format is written as .png. A file appears when it is whole. In a folder, results newer than
-    their picture and mask are kept, so that calling again finishes what was interrupted; one picture is always made anew.
+    their picture and mask and made `by` the same are kept, so that calling again finishes what was interrupted; one picture is always made anew.
 
     -> {"files": those written, "skipped": [{"name", "problem"}], "kept": how many, "seconds", "megapixels": of the files written}. Skipped are
-    pictures that cannot be read, or that the format cannot hold. UserError for paths, masks or tiles that do not fit; WorkError where
-    nothing can be written.
+    pictures that cannot be read, or that the format cannot hold, and in a folder label maps of other colours. UserError for paths, masks or tiles
+    that do not fit; WorkError where nothing can be written.
     """
     start, display = time.perf_counter(), display or Quiet()
     jobs = _jobs(given, out, mask, PICTURES if written is None else (".png",))
-    todo = [job for job in jobs if not (given.is_dir() and _done(job))]
+    since = (_made_since(out, by) if by else 0) if given.is_dir() else None
+    todo = [job for job in jobs if since is None or not _done(job, since)]
     _check_masks(todo)
     network = _network(apply if mask is None else _with_hole(apply), channels_in, channels_out, scale, reach, multiple, tile)
     files, skipped, pixels, told = [], [], 0, network.reach == reach
+    if given.is_dir() and since is None:
+        _write(out / MADE_BY, by.encode())
     with _bar(display, len(jobs), len(jobs) - len(todo)) as reached:
         for i, job in enumerate(todo, len(jobs) - len(todo)):
             reached(i)
@@ -118,11 +130,21 @@ def transform_files(
                 if not told and network.tiles(*held.x.shape[1:]) > 1:
                     told = True
                     display.note(f"the network looks {reach} pixels around, too far for tiles of {tile}: their seams are blended, not exact")
+                if learnt and max(held.x.shape[1] / learnt[0], held.x.shape[2] / learnt[1]) > LARGER:
+                    size, learnt = f"{learnt[1]}x{learnt[0]}", None
+                    display.warn(f"{job.name} is {held.x.shape[2]}x{held.x.shape[1]} and the network learnt from pictures of {size}: it sees it in "
+                                 f"parts, larger than it knows things; bring pictures down to about {size}, or train with a larger --resolution")
+                if held.frames > 1:
+                    display.warn(f"{job.name} has {held.frames} frames, of which the first is taken")
+                if job.mask is not None and not held.x[-1].any():
+                    display.warn(f"nothing is white in {job.mask}: {job.name} stays as it is")
                 y = network.on(held.x, lambda share, i=i: reached(i, share))
                 if written is not None:
                     y, held = written(y), replace(held, alpha=None, profile=None)
                 content = _encoded(y, held, job.out)
-            except Unreadable as problem:
+            except (Unreadable, UserError) as problem:
+                if isinstance(problem, UserError) and not given.is_dir():
+                    raise
                 skipped.append({"name": job.name, "problem": str(problem)})
                 display.warn(f"skipped {job.name}: {problem}")
                 continue
@@ -234,11 +256,20 @@ def _mask_in(folder: Path, name: str) -> Path:
     return png if png.is_file() and not (folder / name).is_file() else folder / name
 
 
-def _done(job: Job) -> bool:
+def _made_since(out: Path, by: str) -> int | None:
+    """Since when results of the same network are written into a folder, in nanoseconds; None where they are of another, or of none."""
+    try:
+        said = out / MADE_BY
+        return said.stat().st_mtime_ns if said.read_text("utf-8") == by else None
+    except OSError:
+        return None
+
+
+def _done(job: Job, since: int) -> bool:
     """Whether its result is there and newer than what it is made from."""
     try:
         made = job.out.stat().st_mtime_ns
-        return all(path.stat().st_mtime_ns < made for path in (job.source, job.mask) if path is not None)
+        return made >= since and all(path.stat().st_mtime_ns < made for path in (job.source, job.mask) if path is not None)
     except OSError:
         return False
 
@@ -264,7 +295,8 @@ def _check_masks(jobs: Sequence[Job]) -> None:
 def _upright_size(path: Path) -> tuple[int, int]:
     """Width and height when turned as the EXIF data say."""
     with opened(str(path)) as picture:
-        return picture.size[::-1] if picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8) else picture.size
+        turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8) and picture.format != "TIFF"     # whose size is upright already
+        return picture.size[::-1] if turned else picture.size
 
 
 # ---- reading
@@ -276,7 +308,7 @@ def _read(job: Job, network: Network, read: Callable[[Image.Image, str], np.ndar
         upright = standard(picture)
         profile = picture.info.get("icc_profile")
         size = (network.scale * upright.width, network.scale * upright.height)
-        exif = _exif(picture, size)
+        exif, frames = _exif(picture, size), getattr(picture, "n_frames", 1)
     format = _format(job.out)
     if max(size) > LARGEST[format]:
         raise Unreadable(f"the result is {size[0]}x{size[1]}, and {format} holds {LARGEST[format]} at most: write it as .png")
@@ -285,7 +317,7 @@ def _read(job: Job, network: Network, read: Callable[[Image.Image, str], np.ndar
     if job.mask is not None:
         x = torch.cat([x, torch.from_numpy(_hole(job.mask))[None]])  # one channel more
     space = b"GRAY" if network.channels_out == 1 else b"RGB "
-    return Given(x, alpha, exif, profile if profile and profile[16:20] == space else None)  # a profile of CMYK would spoil RGB
+    return Given(x, alpha, exif, profile if profile and profile[16:20] == space else None, frames)  # a profile of CMYK would spoil RGB
 
 
 def _converted(channels: int) -> Callable[[Image.Image, str], np.ndarray]:

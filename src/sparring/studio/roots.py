@@ -1,5 +1,6 @@
 """What the studio may read: runs in one folder, data in some. Symbolic links and `..` are followed first and asked about then."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,15 @@ class Roots:
         if not folder.is_dir():
             raise UserError(f"{path} is no folder")
         entries = []
-        with os.scandir(folder) as found:
+        try:
+            found = os.scandir(folder)
+        except OSError as error:
+            raise UserError(f"{path} cannot be looked into: {error.strerror}") from None
+        with found:
             for entry in found:
-                if not entry.name.startswith(".") and self._is_inside(Path(entry.path).resolve(), self.data):
-                    entries.append({"name": entry.name, "folder": entry.is_dir(), "bytes": None if entry.is_dir() else entry.stat().st_size})
+                with contextlib.suppress(OSError, RuntimeError):                # a link to nothing or in a loop, a file that has just gone
+                    if not entry.name.startswith(".") and self._is_inside(Path(entry.path).resolve(), self.data):
+                        entries.append({"name": entry.name, "folder": entry.is_dir(), "bytes": None if entry.is_dir() else entry.stat().st_size})
                 if len(entries) == SHOWN:
                     break
         entries.sort(key=lambda e: (not e["folder"], e["name"].lower()))
