@@ -1,5 +1,6 @@
 """The explorer over HTTP, as a page uses it: a real worker process under the real application."""
 
+import asyncio
 import io
 import json
 import os
@@ -16,7 +17,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import sparring
+from sparring.runs.wishes import Download
 from sparring.studio import explorer_worker
+from sparring.studio.explorer import Explorer, Gone
 from sparring.studio.explorer_worker import Inbox, Worker, heard
 from sparring.studio.pipes import Out
 from sparring.studio.server import create
@@ -272,6 +275,38 @@ def said(file):
             found.append(json.loads(content[5 : 5 + length]))
         content = content[5 + length :]
     return found
+
+
+def test_what_nobody_waits_for_is_forgotten(place, tmp_path):
+    """Before it is begun, or in the middle of the work."""
+    file = io.BytesIO()
+    worker = Worker(Out(file), Inbox())
+    take_up = heard(worker.inbox, worker.out)
+    take_up({"id": 1, "do": "sample", "run": "r", "wish": {}})
+    take_up({"do": "forget", "of": 1})
+    assert worker.inbox.take(0) is None
+    wish = {"n": 500, "format": "csv"}
+    take_up({"do": "forget", "of": 2})
+    worker.do({"id": 2, "do": "download", "run": str(place / "runs" / "table"), "wish": wish, "out": str(tmp_path / "out")})
+    worker.do({"id": 3, "do": "download", "run": str(place / "runs" / "table"), "wish": wish, "out": str(tmp_path / "out")})
+    assert [message for message in said(file) if "begun" not in message][0] == {"id": 2, "failed": "nobody waited for it any longer"}
+    assert said(file)[-1]["answer"]["name"].endswith(".csv") and not worker.inbox.forgotten
+
+
+def test_work_ends_when_its_page_goes_away(place):
+    async def gone():
+        return True
+
+    async def main():
+        explorer, wish = Explorer(), Download(n=1_000_000, format="csv")
+        with pytest.raises(Gone):
+            await explorer.ask("download", place / "runs" / "table", wish, gone, out=explorer.file())
+        began = time.monotonic()
+        await explorer.ask("download", place / "runs" / "table", Download(n=10, format="csv"), out=explorer.file())
+        await explorer.end()
+        return time.monotonic() - began
+
+    assert asyncio.run(main()) < 10, "a million rows take longer"
 
 
 def test_three_runs_stay_loaded(place):

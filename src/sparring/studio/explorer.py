@@ -8,7 +8,7 @@ import secrets
 import shutil
 import struct
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,6 +33,8 @@ JOBS = 64
 """projections that are remembered"""
 TRIES = 3
 """workers that a wish is put to, when they die before they begin it"""
+LOOKS = 0.5
+"""seconds between two looks whether a page still waits for what is slow"""
 
 
 class Job(BaseModel):
@@ -51,6 +53,10 @@ class Job(BaseModel):
 
 class Unheard(Exception):
     """The worker died before it began a wish."""
+
+
+class Gone(Exception):
+    """The page went away before the answer was there."""
 
 
 class Replaced(Exception):
@@ -88,15 +94,16 @@ class Explorer:
     def file(self) -> Path:
         return self.folder / secrets.token_hex(8)
 
-    async def ask(self, do: str, run: Path, wish: wishes.Wish, **more: Any) -> Any:
-        """JSON values, or a picture as a Response. UserError for wrong wishes, WorkError where the work failed, Replaced."""
+    async def ask(self, do: str, run: Path, wish: wishes.Wish, gone: Callable[[], Awaitable[bool]] | None = None, **more: Any) -> Any:
+        """JSON values, or a picture as a Response. UserError for wrong wishes, WorkError where the work failed, Replaced; Gone where `gone`, asked
+        now and then, says that nobody waits for the answer any longer: then the work ends too."""
         message = {"do": do, "run": str(run), "wish": wish.model_dump(mode="json"), **{k: str(v) for k, v in more.items() if v is not None}}
         for _ in range(TRIES):
             with contextlib.suppress(Unheard):
-                return await self._ask(message)
+                return await self._ask(message, gone)
         raise WorkError(self._why)
 
-    async def _ask(self, message: dict[str, Any]) -> Any:
+    async def _ask(self, message: dict[str, Any], gone: Callable[[], Awaitable[bool]] | None) -> Any:
         async with self._starting:
             if self._worker is None:
                 self._worker = await Worker.start(WORKER)
@@ -105,6 +112,12 @@ class Explorer:
         self._asked[number] = asked
         with contextlib.suppress(ConnectionError):                      # it is dead: the one who listens will tell
             await self._worker.tell(message | {"id": number})
+        while gone is not None and not (await asyncio.wait({asked.answer}, timeout=LOOKS))[0]:
+            if await gone():
+                self._asked.pop(number, None)
+                with contextlib.suppress(ConnectionError, AttributeError):          # AttributeError: it has just ended
+                    await self._worker.tell({"do": "forget", "of": number})
+                raise Gone
         return await asked.answer
 
     async def _listen(self, worker: Worker) -> None:
@@ -196,6 +209,8 @@ class Careful(APIRoute):
                 raise UserError(said(error)) from None
             except HTTPException as error:
                 return JSONResponse({"error": str(error.detail)}, error.status_code)
+            except Gone:
+                return Response(status_code=499)                        # nobody reads it
             except Replaced:
                 return JSONResponse({"error": "a newer request of this page came before it was begun"}, 409)
 
@@ -251,11 +266,11 @@ def routes(roots: Roots, explorer: Explorer) -> APIRouter:
     wrong = {"4XX": {"model": Wrong, "description": "what is wrong"}}
     api = APIRouter(prefix="/api/explore/{run}", tags=["explorer"], route_class=Careful, responses=wrong)
 
-    async def file(do: str, run: str, wish: wishes.Wish, attached: bool = True, **more: Any) -> FileResponse:
+    async def file(do: str, request: Request, run: str, wish: wishes.Wish, attached: bool = True, **more: Any) -> FileResponse:
         """What the worker writes into a file, which is gone when it was sent."""
         out = explorer.file()
         try:
-            made = await explorer.ask(do, roots.run(run), wish, out=out, **more)
+            made = await explorer.ask(do, roots.run(run), wish, request.is_disconnected, out=out, **more)
         except BaseException:
             out.unlink(missing_ok=True)
             raise
@@ -291,9 +306,9 @@ def routes(roots: Roots, explorer: Explorer) -> APIRouter:
         return await explorer.ask("frame", roots.run(run), wish)
 
     @api.post("/film", **FILE)
-    async def film(run: str, wish: wishes.Film) -> Any:
+    async def film(request: Request, run: str, wish: wishes.Film) -> Any:
         """All frames of such a way as .gif or .mp4."""
-        return await file("film", run, wish)
+        return await file("film", request, run, wish)
 
     @api.post("/traverse", **PICTURE)
     async def traverse(run: str, wish: wishes.Traverse) -> Any:
@@ -301,9 +316,9 @@ def routes(roots: Roots, explorer: Explorer) -> APIRouter:
         return await explorer.ask("traverse", roots.run(run), wish)
 
     @api.get("/download", **FILE)
-    async def download(run: str, wish: Annotated[wishes.Download, Query()]) -> Any:
+    async def download(request: Request, run: str, wish: Annotated[wishes.Download, Query()]) -> Any:
         """Items as a .zip of .png files, .csv, .parquet or .npz, the same as `sparring sample` makes."""
-        return await file("download", run, wish)
+        return await file("download", request, run, wish)
 
     # ---- pictures of the user
 
@@ -320,10 +335,12 @@ def routes(roots: Roots, explorer: Explorer) -> APIRouter:
             return await explorer.ask("encode", roots.run(run), wish, picture=path)
 
     @api.post("/transform", **PICTURE)
-    async def transform(run: str, picture: UploadFile, wish: Annotated[wishes.Transform, Query()], mask: UploadFile | None = None) -> Any:
+    async def transform(
+        request: Request, run: str, picture: UploadFile, wish: Annotated[wishes.Transform, Query()], mask: UploadFile | None = None
+    ) -> Any:
         """A picture of any size restored, enlarged, filled in where the mask is white, or translated; its transparency is kept."""
         async with uploaded(explorer, picture, mask) as (path, hole):
-            return await file("transform", run, wish, attached=False, picture=path, mask=hole)
+            return await file("transform", request, run, wish, attached=False, picture=path, mask=hole)
 
     @api.post("/project", status_code=202)
     async def project(run: str, picture: UploadFile, wish: Annotated[wishes.Project, Query()]) -> Job:

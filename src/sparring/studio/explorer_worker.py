@@ -44,6 +44,8 @@ class Inbox:
         self._waiting: dict[tuple, Message] = {}
         self._changed = threading.Condition()
         self.ended = False
+        self.forgotten: set[int] = set()
+        """numbers of messages whose page went away after they were begun"""
 
     def put(self, message: Message | None) -> Message | None:
         """Takes one up and returns the one that it replaces; None is the end."""
@@ -59,6 +61,15 @@ class Inbox:
             self._changed.notify()
         return replaced
 
+    def forget(self, number: int) -> None:
+        """Takes out a message for whose answer nobody waits any longer, or says so where it is begun."""
+        with self._changed:
+            waiting = [key for key, message in self._waiting.items() if message.get("id") == number]
+            for key in waiting:
+                del self._waiting[key]
+            if not waiting:
+                self.forgotten.add(number)
+
     def take(self, seconds: float, without: tuple[str, ...] = ()) -> Message | None:
         """The first whose `do` is not among `without`, waiting for it so long."""
         with self._changed:
@@ -69,7 +80,7 @@ class Inbox:
 
 
 class Cancelled(Exception):
-    """Nobody waits for this projection any longer."""
+    """Nobody waits for this any longer."""
 
 
 class Worker:
@@ -83,6 +94,8 @@ class Worker:
         self.projected: dict[Path, dict] = {}
         self.jobs: deque[tuple[str, Message, Any, Any]] = deque()
         self.playing, self.cancelled = None, set()
+        self.slow: int | None = None
+        """number of the slow message that is being worked on"""
 
     # ---- runs
 
@@ -104,15 +117,20 @@ class Worker:
         """One wish; whatever is wrong with it is answered, and nothing else happens."""
         number = message.get("id")
         self.out.say(id=number, begun=True)
+        if message.get("do") in SLOW:
+            self.slow = number
         try:
             action = getattr(self, f"do_{message.get('do')}", None)
             if action is None:
                 raise UserError(f"there is no {message.get('do')!r}")
             action(message)
+        except Cancelled:
+            self.out.say(id=number, failed="nobody waited for it any longer")
         except UserError as error:
             self.out.say(id=number, error=str(error))
         except Exception as error:                                      # of a run that is damaged in a way nobody thought of, or of the library
             self.out.say(id=number, failed=f"{message.get('do')} failed: {type(error).__name__}: {' '.join(str(error).split())}")
+        self.inbox.forgotten.discard(number)
 
     def wish(self, message: Message, kind: str) -> tuple[Any, Any]:
         """What is asked, and the run that is asked."""
@@ -232,8 +250,10 @@ class Worker:
     # ---- the loop
 
     def between(self) -> None:
-        """In the middle of something slow: what is quick may pass."""
+        """In the middle of something slow: what is quick may pass, and it ends where nobody waits for it any longer."""
         self._let_through(SLOW)
+        if self.slow in self.inbox.forgotten:
+            raise Cancelled
 
     def _let_through(self, without: tuple[str, ...]) -> None:
         if self.inbox.ended:
@@ -254,8 +274,9 @@ class Worker:
 
 def heard(inbox: Inbox, out: Out) -> Callable[[Message | None], None]:
     def take_up(message: Message | None) -> None:
-        replaced = inbox.put(message)
-        if replaced is not None:
+        if message is not None and message.get("do") == "forget":
+            inbox.forget(message["of"])
+        elif (replaced := inbox.put(message)) is not None:
             out.say(id=replaced["id"], replaced=True)
 
     return take_up
