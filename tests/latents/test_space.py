@@ -52,9 +52,14 @@ def test_truncated_noise_is_a_truncated_normal():
 def test_truncated_styles_lie_between_mean_and_style(styled):
     z, y = styled.noise(5, 0), SPACE.some_conditions(5, 0)
     w = space.latents(styled, z, y, "w")
-    assert torch.allclose(space.truncated_styles(styled, w, 1.0), w, atol=1e-6)
-    assert torch.allclose(space.truncated_styles(styled, w, 0.0), space.centre(styled).expand_as(w))
-    assert torch.allclose(space.truncated_styles(styled, w, 0.0, layers=2)[:, 2:], w[:, 2:])
+    for told in (None, y):
+        assert torch.allclose(space.truncated_styles(styled, w, told, 1.0), w, atol=1e-6)
+        assert torch.allclose(space.truncated_styles(styled, w, told, 0.0, layers=2)[:, 2:], w[:, 2:])
+    assert torch.allclose(space.truncated_styles(styled, w, None, 0.0), space.centre(styled).expand_as(w))
+    ends = space.truncated_styles(styled, w, y, 0.0)
+    for i in range(5):
+        own = space.latents(styled, styled.noise(1024, 0), y[i : i + 1].expand(1024), "w").mean(0)
+        assert torch.allclose(ends[i], own, atol=1e-5), "an item ends as the mean of its label"
 
 
 def test_paths():

@@ -87,7 +87,7 @@ def add_explore(parser):
     seeds = ("--seeds", {"default": "0-3", "metavar": "A-B", "help": "items to go through (default 0-3)"})
     tool("interpolate", "a film through the items of several seeds", seeds,
          ("--frames", {"type": int, "default": 24, "help": "between two items (default 24)"}),
-         ("--way", {"choices": ("line", "sphere"), "default": "sphere"}), ("--space", {"choices": ("z", "w")}),
+         ("--way", {"choices": ("line", "sphere"), "help": "default: line in w, sphere in z"}), ("--space", {"choices": ("z", "w")}),
          ("--formats", {"default": "gif", "help": "gif, mp4, or both with a comma between (default gif)"}), label)  # fmt: skip
     tool("mix", "coarse, middle and fine styles of rows on columns", ("--rows", {"default": "0-3", "metavar": "A-B"}),
          ("--columns", {"default": "10-15", "metavar": "A-B"}), label)  # fmt: skip

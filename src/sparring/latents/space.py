@@ -14,7 +14,8 @@ from sparring.play.game import BLOCK, Game, Generates
 from sparring.play.watching import conditions
 
 Which = Literal["z", "w"]
-CENTRE_ITEMS = 4096
+CENTRE_ITEMS, LABEL_ITEMS = 4096, 1024
+"""styles that a mean is made of: of all, of a label"""
 
 
 def latents(game: Game, noise: Tensor, y: Tensor | None, which: Which) -> Tensor:
@@ -48,13 +49,25 @@ def best_space(game: Game) -> Which:
 
 
 @torch.no_grad()
-def centre(game: Game, y: Tensor | None = None) -> Tensor:
-    """The mean style (layers, d) over fixed noise; of one condition y (1,) or (1, d), or over all."""
+def centre(game: Game) -> Tensor:
+    """The mean style (layers, d) over fixed noise and made-up conditions."""
     styles = []
     for block in range(CENTRE_ITEMS // BLOCK):
-        told = conditions(game, BLOCK, seed=block) if y is None else y.expand(BLOCK, *y.shape[1:])
+        told = conditions(game, BLOCK, seed=block)
         styles.append(styled(game).style(game.noise(BLOCK, seed=0, start=block * BLOCK).to(next(game.parameters()).device), told).mean(0))
     return torch.stack(styles).mean(0).expand(game.layers, -1)
+
+
+@torch.no_grad()
+def centres(game: Game, y: Tensor | None) -> Tensor:
+    """What items are truncated to, (n | 1, layers, d): the mean style of the label of each, y (n,), so that it stays what it was asked to be (the
+    mean of all is of no label); where there are no labels the mean of all."""
+    if y is None or y.ndim > 1:
+        return centre(game)[None]
+    names, which = y.unique(return_inverse=True)
+    noise = game.noise(LABEL_ITEMS, seed=0).to(next(game.parameters()).device)
+    means = torch.stack([styled(game).style(noise, name.expand(LABEL_ITEMS)).mean(0) for name in names])          # (labels, d)
+    return means[which][:, None].expand(-1, game.layers, -1)
 
 
 # ---- truncation: less variety, better items
@@ -74,12 +87,12 @@ def truncated_noise(z: Tensor, threshold: float) -> Tensor:
 
 
 # w' = c + psi (w - c)
-def truncated_styles(game: Game, w: Tensor, psi: float, layers: int | None = None) -> Tensor:
-    """Styles (n, layers, d) moved towards their mean; only the coarsest `layers` of them where that is given.
+def truncated_styles(game: Game, w: Tensor, y: Tensor | None, psi: float, layers: int | None = None) -> Tensor:
+    """Styles (n, layers, d) moved towards their mean, or that of their label y (n,); only the coarsest `layers` of them where that is given.
 
     Karras et al. 2018, https://arxiv.org/abs/1812.04948, appendix B.
     """
-    middle = centre(game)
+    middle = centres(game, y)
     moved = middle + psi * (w - middle)
     return moved if layers is None else torch.cat([moved[:, :layers], w[:, layers:]], 1)
 
@@ -89,7 +102,7 @@ def truncate(game: Game, noise: Tensor, y: Tensor | None, amount: float, which: 
     which = which or best_space(game)
     if which == "z":
         return truncated_noise(noise, amount), "z"
-    return truncated_styles(game, latents(game, noise, y, "w"), amount), "w"
+    return truncated_styles(game, latents(game, noise, y, "w"), y, amount), "w"
 
 
 # ---- paths

@@ -79,15 +79,16 @@ def film_of_grids(items: np.ndarray, frames: int) -> np.ndarray:
 
 @torch.no_grad()
 def interpolate(
-    run: Run, out: Path, *, seeds: Sequence[int], frames: int = FRAMES, way: str = "sphere", which: space.Which | None = None,
+    run: Run, out: Path, *, seeds: Sequence[int], frames: int = FRAMES, way: str | None = None, which: space.Which | None = None,
     label: str | None = None, formats: Sequence[str] = ("gif", "mp4"),
 ) -> dict[str, Any]:  # fmt: skip
-    """A film through the items of several seeds and back: `way` is line or sphere, `which` z or w."""
+    """A film through the items of several seeds and back: `way` is line (by default in w) or sphere (in z), `which` z or w."""
     pictures(run)
     if len(seeds) < 2:
         raise UserError("an interpolation goes through two seeds or more: --seeds 0-3")
     at_least(1, frames=frames)
     which = which or space.best_space(run.game)
+    way = way or ("line" if which == "w" else "sphere")
     y = run.conditions(len(seeds), label, seed=seeds[0])
     noise = torch.cat([run.game.noise(1, seed) for seed in seeds])
     keys = noise if which == "z" else space.latents(run.game, noise, y, "w")

@@ -113,11 +113,12 @@ class Origins:
     def _truncated(self, latents: Latents, psi: float | None) -> Latents:
         if latents.which == "z" or psi is None:
             return latents
-        return replace(latents, values=torch.lerp(self._centre, latents.values, psi))
+        middle = self._centre if latents.y is None or latents.y.ndim > 1 else space.centres(self.run.game, latents.y)
+        return replace(latents, values=torch.lerp(middle, latents.values, psi))
 
     @cached_property
     def _centre(self) -> Tensor:
-        return space.centre(self.run.game)
+        return space.centres(self.run.game, None)
 
     def drawn(self, wish: wishes.Sample) -> Latents:
         """Of the items of one seed."""
