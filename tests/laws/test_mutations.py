@@ -5,7 +5,9 @@ import contextlib
 import pytest
 import torch
 
-from sparring.play import checkpoint, trainer
+from sparring.play import checkpoint
+from sparring.play import trainer as core
+from sparring.play.watching import watching
 from tests.laws import checks
 from tests.laws.toys import CASES
 
@@ -34,6 +36,7 @@ def test_without_the_mask(monkeypatch):
     trainer = CASES["odd"].trainer()
     everyone_moves.game = trainer.game
     monkeypatch.setattr(checks, "only", everyone_moves)
+    monkeypatch.setattr(core, "only", everyone_moves)
     monkeypatch.setattr(type(CASES["odd"]), "trainer", lambda self: trainer)
     with pytest.raises(AssertionError, match="a gradient"):
         checks.only_the_mover_moves(CASES["odd"])
@@ -41,7 +44,7 @@ def test_without_the_mask(monkeypatch):
 
 @pytest.mark.parametrize("name", ["dcgan-batchnorm", "odd"])
 def test_without_standing_statistics(monkeypatch, name):
-    monkeypatch.setattr(checks, "only", statistics_move)
+    monkeypatch.setattr(core, "only", statistics_move)                          # the trainer's own, not that of the check
     with pytest.raises(AssertionError, match="turn changed"):
         checks.only_the_mover_moves(CASES[name])
 
@@ -62,7 +65,7 @@ def test_without_a_followers_state(monkeypatch):
 
 
 def test_without_reseeding(monkeypatch):
-    monkeypatch.setattr(trainer, "reseed", lambda *key: None)
+    monkeypatch.setattr(core, "reseed", lambda *key: None)
     with pytest.raises(AssertionError, match="after a resume"):
         checks.resuming_equals_never_having_stopped(CASES["gan-points"])
 
@@ -73,19 +76,28 @@ def test_with_contiguous_moments_beside_channels_last_weights(monkeypatch):
         checks.resuming_equals_never_having_stopped(CASES["dcgan-channels-last"])
 
 
-def test_without_forked_randomness(monkeypatch):
-    """Law 7 bites: a look that leaves training mode on moves spectral norm's vectors and batch norm's statistics."""
+def test_a_look_in_training_mode(monkeypatch):
+    """Law 7 bites: it moves spectral norm's vectors and batch norm's statistics."""
 
     @contextlib.contextmanager
     def careless(game):
-        with torch.no_grad():
-            game.average.mean.train()
-            game.generator(torch.randn(8, 4))
+        with watching(game):
+            game.generator.train()(torch.randn(8, 4))
+            game.generator.eval()
             yield
 
     monkeypatch.setattr(checks, "watching", careless)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="other bits"):
         checks.watching_changes_nothing(CASES["odd"])
+
+
+@pytest.mark.parametrize("name", ["odd", "biggan-images"])
+def test_buffers_that_a_skipped_move_leaves_behind(monkeypatch, name):
+    """The law of moves that are not finite bites: running statistics are left as the bad batch made them, without its NaN."""
+    where = torch.where
+    monkeypatch.setattr(torch, "where", lambda *given, **out: out["out"].nan_to_num_() if out else where(*given))
+    with pytest.raises(AssertionError, match="was skipped changed"):
+        checks.a_move_that_is_not_finite_changes_nothing(CASES[name])
 
 
 def test_a_leak_of_data(monkeypatch):

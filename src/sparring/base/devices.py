@@ -15,7 +15,7 @@ class Hardware(Settings):
     """How the numbers are computed. Resolved once, before round 0, and written to recipe.json."""
 
     device: Annotated[Literal["cpu", "cuda", "mps"] | Auto, Rule("cuda where there is one, else mps, else cpu")] = "auto"
-    """where tensors live"""
+    """where a training computes; all other commands use the CPU"""
     threads: Annotated[PositiveInt | Auto, Rule("the number that is fastest in a short probe at start")] = "auto"
     """threads of one process on the CPU"""
     precision: Annotated[
@@ -27,7 +27,7 @@ class Hardware(Settings):
     compile: bool = False
     """torch.compile for losses that allow it: wants a C++ compiler (Triton on a GPU) and 5 to 20 s, pays in long runs of small steps"""
     chunks: int = Field(1, gt=0)
-    """parts that a batch is computed in, when memory is short"""
+    """computes each batch in so many parts, one after the other: less memory, slower; batch norm then sees a part only"""
 
 
 def resolve(hardware: Hardware, *, pictures: bool, fine: bool) -> tuple[Hardware, dict[str, str]]:

@@ -1,5 +1,6 @@
 """Commands that judge: measure, compare, doctor, report."""
 
+import os
 from pathlib import Path
 
 from sparring.base.errors import UserError
@@ -7,7 +8,7 @@ from sparring.cli.common import emit, json_flag, number, table
 
 
 def add_measure(parser):
-    parser.add_argument("what", metavar="RUN|SAMPLES")
+    parser.add_argument("what", metavar="RUN|SAMPLES", help="a run, whose measure.json it is added to, or a file or folder of samples of any program")
     parser.add_argument("--data", help="judge against these data (default: those of the run)")
     parser.add_argument("--metrics", default="", help="names, with commas between (`sparring list metrics`)")
     parser.add_argument("-n", type=int, help="items judged (default 1,500; 2,500 points; 10,000 rows of a table)")
@@ -31,7 +32,10 @@ def measure(options):
     if (Path(options.what) / "recipe.json").exists():
         if options.kind or options.schema:
             raise UserError(f"{options.what} is a run, which knows what its data are: leave --kind and --schema out")
-        document = service.load_run(options.what).measure(options.data, **asked)
+        run = service.load_run(options.what)
+        document = run.measure(options.data, **asked)
+        if options.data is None and run.status["state"] != "running" and os.access(run.path, os.W_OK):
+            run.keep(document)
     elif options.data is None:
         raise UserError(f"{options.what} is no run folder: to judge samples say what they should look like, with --data")
     else:
@@ -51,7 +55,8 @@ def measure_lines(document):
 
 def _judge_steps(parser):
     parser.add_argument(
-        "--judge-steps", type=int, metavar="N", help="how long the network that judges pictures learns (default: about a minute): finer, slower once"
+        "--judge-steps", type=int, metavar="N",
+        help="optimizer steps of the network that judges pictures (default: about a minute's): more sees finer, and is another ruler",
     )
 
 

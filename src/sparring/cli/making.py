@@ -11,7 +11,7 @@ from sparring.cli.common import Parser, emit, json_flag, number, table
 def add_sample(parser):
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (default 0)")
     parser.add_argument("--seeds", metavar="A-B", help="one sample of each seed instead")
     parser.add_argument("--label", help="what to make, for runs with labels (default: labels take turns); tags with commas between")
     parser.add_argument("--where", metavar="NAME=VALUE", action="append", default=[],
@@ -83,26 +83,32 @@ def add_explore(parser):
         json_flag(added)
 
     label = ("--label", {"help": "what to make, for runs with labels"})
-    seed = ("--seed", {"type": int, "default": 0})
+    seed = ("--seed", {"type": int, "default": 0, "help": "of the item that is changed (default 0)"})
     seeds = ("--seeds", {"default": "0-3", "metavar": "A-B", "help": "items to go through (default 0-3)"})
     tool("interpolate", "a film through the items of several seeds", seeds,
          ("--frames", {"type": int, "default": 24, "help": "between two items (default 24)"}),
-         ("--way", {"choices": ("line", "sphere"), "help": "default: line in w, sphere in z"}), ("--space", {"choices": ("z", "w")}),
+         ("--way", {"choices": ("line", "sphere"), "help": "default: line in w, sphere in z"}),
+         ("--space", {"choices": ("z", "w"), "help": "noise or styles (default: styles where there are any)"}),
          ("--formats", {"default": "gif", "help": "gif, mp4, or both with a comma between (default gif)"}), label)  # fmt: skip
-    tool("mix", "coarse, middle and fine styles of rows on columns", ("--rows", {"default": "0-3", "metavar": "A-B"}),
-         ("--columns", {"default": "10-15", "metavar": "A-B"}), label)  # fmt: skip
+    tool("mix", "coarse, middle and fine styles of rows on columns",
+         ("--rows", {"default": "0-3", "metavar": "A-B", "help": "seeds that give the styles (default 0-3)"}),
+         ("--columns", {"default": "10-15", "metavar": "A-B", "help": "seeds that take them (default 10-15)"}), label)  # fmt: skip
     tool("project", "the latents of your own pictures", ("--input", {"required": True, "help": "a picture or a folder of pictures"}),
-         ("--space", {"choices": ("auto", "z", "w", "w+"), "default": "auto"}), ("--steps", {"type": int, "default": 300}), label)  # fmt: skip
+         ("--space", {"choices": ("auto", "z", "w", "w+"), "default": "auto", "help": "noise, one style, or one a layer, which comes nearest "
+                      "(default: w+, or z for models without styles)"}),
+         ("--steps", {"type": int, "default": 300, "help": "of the optimisation (default 300)"}), label)  # fmt: skip
     tool("directions", "directions that change one thing, and what they do to the labels",
-         ("--how", {"choices": ("auto", "sefa", "pca", "steepest", "labels"), "default": "auto"}),
+         ("--how", {"choices": ("auto", "sefa", "pca", "steepest", "labels"), "default": "auto", "help": "in closed form or by principal "
+                    "components of styles, by gradients in z, or by what labels see (default: sefa; labels or steepest for models without styles)"}),
          ("-k", {"type": int, "help": "how many (default 5, or all labels)"}),
-         ("--layers", {"choices": ("all", "coarse", "middle", "fine"), "default": "all"}))  # fmt: skip
-    tool("vary", "items near one item", seed, ("-n", {"type": int, "default": 24}),
+         ("--layers", {"choices": ("all", "coarse", "middle", "fine"), "default": "all", "help": "that sefa and pca move (all)"}))  # fmt: skip
+    tool("vary", "items near one item", seed, ("-n", {"type": int, "default": 24, "help": "how many (default 24)"}),
          ("--amount", {"type": float, "default": 0.3, "help": "0 is the same, 1 unrelated (default 0.3)"}), label)  # fmt: skip
-    tool("traverse", "one number of the latent vector at a time", seed, ("--numbers", {"type": int, "default": 8}),
-         ("--steps", {"type": int, "default": 9}),
+    tool("traverse", "one number of the latent vector at a time", seed,
+         ("--numbers", {"type": int, "default": 8, "help": "how many of them, or of the directions (default 8)"}),
+         ("--steps", {"type": int, "default": 9, "help": "items a row (default 9)"}),
          ("--along", {"metavar": "FOLDER", "help": "the directions in this folder, as `directions` wrote them, instead"}), label)  # fmt: skip
-    tool("gallery", "samples, an interpolation film and the film of the training", ("--truncation", {"type": float}))
+    tool("gallery", "samples, an interpolation film and the film of the training", ("--truncation", {"type": float, "help": "as of `sample`"}))
 
 
 def explore(options):

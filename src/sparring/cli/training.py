@@ -12,7 +12,7 @@ def add_train(parser):
     parser.add_argument("recipe", nargs="?", help="see `sparring list recipes`")
     parser.add_argument("--data", help="a path, or the name of a built-in (`sparring list data`)")
     parser.add_argument("--run", help="the run folder to make (default: runs/<recipe>-<data>-<number>)")
-    parser.add_argument("--rounds", type=int, help="length in rounds")
+    parser.add_argument("--rounds", type=int, help="length in rounds (default: the recipe's)")
     parser.add_argument("--minutes", type=float, help="length as wall time of the whole command")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
@@ -32,7 +32,10 @@ def train(options):
             from sparring.service import show
 
             document = show(options.recipe)
-            print(f"\nsettings of {options.recipe} ({document['summary']})\n" + "\n".join(setting_lines(document["settings"])))
+            space = document["for"]
+            shape = "x".join(map(str, space["shape"]))
+            made_up = f"values for made-up {space['kind']} of {shape}; for yours: sparring show {options.recipe} --data PATH"
+            print(f"\nsettings of {options.recipe} ({document['summary']})\n{made_up}\n" + "\n".join(setting_lines(document["settings"])))
         return 0
     if options.recipe is None:
         raise UserError("which recipe? See `sparring list recipes`")

@@ -57,7 +57,7 @@ class Images(Encoding):
     ] = "auto"
     """1 grey, 3 colour, 4 colour and alpha; where alpha is dropped, what was transparent becomes white"""
 
-    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("training maps files; judges copy some, in ram up to half of it")] = "auto"
+    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("training reads mapped files; judges copy, in ram up to half of what is free")] = "auto"
     """where decoded files are kept: as arrays in memory, or memory-mapped in the cache"""
 
     @property
@@ -85,7 +85,7 @@ class Pairs(Encoding):
         Literal[1, 3, 4] | Auto, BeforeValidator(_channels), Rule("1 if every picture of A is grey, 4 if one is really transparent, else 3")
     ] = "auto"
     """of A, where it holds no label maps"""
-    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("training maps files; judges copy some, in ram up to half of it")] = "auto"
+    memory: Annotated[Literal["ram", "disk"] | Auto, Rule("training reads mapped files; judges copy, in ram up to half of what is free")] = "auto"
     """where decoded files are kept: as arrays in memory, or memory-mapped in the cache"""
     pairing: Annotated[Literal["paired", "unpaired"] | Auto, Rule("paired if file names match, or arrays have as many pictures")] = "auto"
     """whether pictures of A and B of the same name belong together"""
