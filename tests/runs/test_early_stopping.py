@@ -82,3 +82,16 @@ def test_it_stops_at_the_same_round_when_it_is_interrupted(train, tmp_path):
         Playing(Folder(planned.path), planned.data, Quiet()).play(stop_after=0.0)
         times += 1
     assert times > 3 and status(planned.path) == status(whole) == ("finished", 40, 100) and fingerprint(planned.path) == fingerprint(whole)
+
+
+def test_the_best_checkpoint_is_kept_and_used(train):
+    """The best of all judgements, here an early one, beside the last two."""
+    run, _ = train(lambda round: 0.9 if round == 30 else 0.3, *STEADY, "--watching.patience", "0", "--watching.checkpoint-minutes", "1e-6")
+    assert (run / "best").read_text().strip() == "000030" and Run(run).checkpoint.name == "000030" and Run(run, "last").checkpoint.name == "000100"
+    assert [checkpoint.name for checkpoint in Folder(run).checkpoints()] == ["000030", "000095", "000100"]
+    assert digest(Run(run).game) != digest(Run(run, "last").game)
+
+
+def test_of_scores_as_good_the_latest_is_best(train):
+    run, _ = train(lambda round: {30: 0.9, 60: 0.897}.get(round, 0.3), *STEADY, "--watching.patience", "0")
+    assert Run(run).checkpoint.name == "000060"
