@@ -96,5 +96,5 @@ def test_searches(tmp_path, monkeypatch):
 
 
 def test_importing_it_is_for_those_who_use_it():
-    code = "import sparring, sys; 'Synthesizer' in dir(sparring); sys.exit('sklearn' in sys.modules or 'torch' in sys.modules)"
+    code = "import sparring, sys; told = 'Synthesizer' in dir(sparring); sys.exit(not told or 'sklearn' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -258,6 +258,22 @@ def test_points_come_back_in_their_units(suffix, call, document, labelled_run):
     assert found["labels"] == ({"left": 30} if suffix == "csv" else {})
 
 
+def test_points_keep_their_units(tmp_path):
+    """Far from 0 and of unequal spread: what a codec encodes it decodes, also one that was saved."""
+    from sparring.modalities.kinds import fit, load_codec, save_codec
+    from sparring.modalities.open import open_data
+    from sparring.modalities.settings import Points
+
+    rows = np.random.default_rng(0).normal(size=(100, 2)) * [3, 0.01] + [50, -7]
+    np.savetxt(tmp_path / "far.csv", rows, delimiter=",")
+    source = open_data(str(tmp_path / "far.csv"))
+    codec = fit(source, Points())
+    save_codec(codec, tmp_path / "codec")
+    for one in (codec, load_codec(tmp_path / "codec")):
+        x = one.encode(source)["x"]
+        assert x.mean(0).abs().max() < 1e-5 and np.allclose(one.decode(x), rows, rtol=1e-5, atol=1e-6)
+
+
 # ---- verdicts
 
 
@@ -310,6 +326,21 @@ def test_measure_on_data_with_other_labels(call, labelled_run, data, tmp_path):
     outcome = call("measure", labelled_run, "--data", tmp_path / "new.csv", "-n", "10")
     assert outcome.code == 2 and "was not trained with (strange)" in outcome.complaint
     assert "it is for pictures" in call("measure", labelled_run, "--metrics", "gan_train", "-n", "10").out
+
+
+def test_compared_runs_are_each_judged_on_the_same_part(call, document, points_run, data, tmp_path):
+    """That of the first run's data, as small as the smaller of their test parts."""
+    other = ("train", "gan", "--data", data / "points.csv", "--rounds", "3", "--seed", "5", "--split.test", "0.2", *POINTS)
+    assert call(*other, "--run", "other").code == 0
+    found = document("compare", points_run, "other")["runs"]
+    from sparring.modalities.split import held_out
+    from sparring.runs.run import Run
+
+    runs = [Run(points_run), Run(tmp_path / "other")]
+    parts = min((run.configuration.split for run in runs), key=lambda parts: held_out(len(runs[0].data.source), parts)[1])
+    for entry, run in zip(found, runs):
+        assert entry["metrics"]["fd"]["value"] == run.measure(data=runs[0].data.text, split=parts)["metrics"]["fd"]["value"]
+    assert found[0]["metrics"]["fd"]["value"] != found[1]["metrics"]["fd"]["value"] and found[0]["n"] == found[1]["n"]
 
 
 def test_compare(call, document, points_run, run):

@@ -5,6 +5,7 @@ import shlex
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import sparring
@@ -184,6 +185,16 @@ def test_several_conditions_a_picture(name, call, tmp_path):
     assert len(list((tmp_path / "made").glob("*.png"))) == 4
     assert call("sample", "run", "-n", "4", "--grid", "--out", "made.png").code == 0
     run = sparring.load("run")
+    known = run.codec.space.attributes
+    if "tags" in name:
+        told, bright = run.conditions(3, "bright"), [a.name == "bright" for a in known]
+        both = run.conditions(1, "bright,even")[0]
+        assert [value > 0 for value in both.tolist()] == [a.name in ("bright", "even") for a in known]
+        assert [value > 0 for value in told[0].tolist()] == bright and torch.equal(told[0], told[2])
+    else:
+        first = known[0]
+        told = run.conditions(2, where={first.name: 80})
+        assert told[:, 0].tolist() == pytest.approx([(80 - first.mean) / first.deviation] * 2) and len(told[0]) == len(known)
     assert (run.sample(4, start=5) == run.sample(9)[5:]).all(), "drawn conditions do not depend on how many are asked for"
     wrong = call("sample", "run", "--where", "lihgt=3")
     assert wrong.code == 2 and "no attribute" in wrong.complaint

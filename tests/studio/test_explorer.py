@@ -1,6 +1,7 @@
 """The explorer over HTTP, as a page uses it: a real worker process under the real application."""
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -221,10 +222,10 @@ def process():
     if not os.path.isdir("/proc/self"):
         pytest.skip("without /proc processes cannot be looked for")
     for number in filter(str.isdigit, os.listdir("/proc")):
-        with open(f"/proc/{number}/cmdline", "rb") as command, open(f"/proc/{number}/stat") as state:
+        with contextlib.suppress(OSError), open(f"/proc/{number}/cmdline", "rb") as command, open(f"/proc/{number}/stat") as state:    # it may end
             if b"explorer_worker" in command.read() and int(state.read().rpartition(")")[2].split()[1]) == os.getpid():
                 return int(number)
-    return None
+    pytest.fail("there is no worker")
 
 
 def test_a_worker_that_dies_takes_nothing_else_down(page):
