@@ -1,4 +1,4 @@
-"""Sparring: generative adversarial networks and their relatives, trained, judged, explained and shipped.
+"""Sparring: generative adversarial networks and their relatives, trained, judged and explained.
 
     run = sparring.train("dcgan", data="photos/", minutes=10)
     run.sample(64, seed=0)

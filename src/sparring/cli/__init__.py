@@ -52,7 +52,7 @@ def _alias(argument: str, command: str) -> str:
 
 
 def _run(given: list[str]) -> int:
-    about = "Train, judge, explain and ship generative adversarial networks and their relatives."
+    about = "Train, judge and explain generative adversarial networks and their relatives."
     parser = Parser(prog="sparring", description=about, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"sparring {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
