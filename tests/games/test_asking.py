@@ -166,12 +166,14 @@ def odd():
     return from_frame({
         "year": [2024] * n, "rate": [1.5] * n, "open": [True] * n, "since": [datetime.date(2024, 1, 31)] * n, "land": ["DE"] * n,
         "work": [[" Private", " State", "none", " none"][i % 4] for i in range(n)], "x": [None if i % 4 == 0 else i / 4 for i in range(n)],
+        "month": ["2024-01"] * n, "five": ["5"] * n, "sure": ["yes"] * n,
         "paid": [i % 3 == 0 for i in range(n)], "at": [f"2024-06-05T{i % 24:02d}:00:00.400+02:00" for i in range(n)],
     })  # fmt: skip
 
 
 ASKED = {
     "constants": (["year=2024", "rate<=1.5", "open=true", "since=2024-01-31", "land=DE"], 60),
+    "constants in words": (["month=2024-01", "five=5", "sure=yes"], 60),
     "constants by value": ({"year": 2024, "rate": 1.5, "open": True, "since": datetime.date(2024, 1, 31), "land": "DE"}, 60),
     "truths by value": ({"paid": np.bool_(False)}, 40),
     "missing by value": ({"x": float("nan")}, 15),

@@ -259,6 +259,8 @@ def test_missing_numbers_are_found_however_they_are_written(tmp_path):
     schema = TableSchema(columns={"x": {"missing": ["0"]}, "code": {"missing": ["1"]}})
     source = open_table(tmp_path / "t.csv", schema)
     assert source.table.column("x").null_count == N / 5 and source.table.column("code").null_count == 0, "001 is a code"
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"+{i % 5}.5,a\n-9.,b\n" for i in range(N)))
+    assert open_table(tmp_path / "t.csv", TableSchema(columns={"x": {"missing": ["-9"]}})).table.column("x").null_count == N
     frame = from_frame({"x": [-999.0 if i % 3 else i + 0.5 for i in range(N)]}, schema=TableSchema(columns={"x": {"missing": ["-999.0"]}}))
     assert frame.table.column("x").null_count == 2 * N / 3
 
@@ -300,3 +302,14 @@ def test_schemas_that_do_not_fit(tmp_path, columns, line):
     with pytest.raises(UserError, match=line) as caught:
         open_table(tmp_path / "t.csv", read_schema(tmp_path / "s.json"))
     assert "\n" not in str(caught.value)
+
+
+def test_lists_of_numbers_and_dates_in_words_take_new_ones():
+    """Categories of a frame that are numbers are modelled as numbers: what is made need not be in the list."""
+    words = [f"{i:d}" for i in range(1000, 1300)]
+    frame = pa.table({"x": pa.DictionaryArray.from_arrays(list(range(300)) * 2, words), "y": ["a", "b"] * 300})
+    source = from_frame(frame)
+    column = source.columns[0]
+    assert column.kind == "integer" and column.categories is None
+    made = restored(pa.table({"x": [1000, 5000], "y": ["a", "b"]}), source.columns).column("x")
+    assert made.to_pylist() == ["1000", "5000"] and made.type == frame.schema.field("x").type

@@ -35,7 +35,9 @@ def measure(options):
         run = service.load_run(options.what)
         document = run.measure(options.data, **asked)
         if options.data is None and run.status["state"] != "running" and os.access(run.path, os.W_OK):
+            emit(options, document, measure_lines)
             run.keep(document)
+            return
     elif options.data is None:
         raise UserError(f"{options.what} is no run folder: to judge samples say what they should look like, with --data")
     else:

@@ -54,7 +54,8 @@ def dcr(training: pa.Table, held_out: pa.Table, synthetic: pa.Table, columns: Se
     x = x[draw.permutation(len(x))[: max(FEWEST, PAIRS // (len(a) + len(b)))]]
     near, _ = nearest(of(x), of(real := np.concatenate([a, b])))
     p, q = (part.sum() / len(part) for part in np.split(near, [len(a)]))
-    spread = len(real) / (4 * np.sqrt(len(a) * len(b))) * _summed(near - 1 / len(real), real)     # q is all that chance moves; at q = H / (N + H)
+    # q is all that chance moves; at q = H / (N + H)
+    spread = len(real) / (4 * np.sqrt(len(a) * len(b))) * np.sqrt(((near - 1 / len(real)) ** 2).sum())
     return Nearness(float(p / (p + q)), float(spread), len(x), len(a), len(b))
 
 
@@ -72,15 +73,8 @@ def membership(training: pa.Table, held_out: pa.Table, synthetic: pa.Table, colu
     distance = np.round(distance / TIE)                                                      # equal distances are ties whatever rounding says
     ordered = np.sort(distance)
     rank = (np.searchsorted(ordered, distance, "left") + np.searchsorted(ordered, distance, "right")) / 2 / len(real)
-    spread = _summed(rank - 0.5, real) / np.sqrt(len(a) * len(b))
+    spread = np.sqrt(((rank - 0.5) ** 2).sum() / (len(a) * len(b)))
     return Nearness(auc(-distance, np.arange(len(real)) < len(a)), float(spread), len(x), len(a), len(b))
-
-
-# Var sum_{held out} e_i = N H / (N + H)^2 sum_g (sum_{i in g} e_i)^2
-def _summed(e: np.ndarray, real: np.ndarray) -> float:
-    """The root of the last sum, over groups of equal rows: a split by content holds all of them out or none. e (n,) sums to 0."""
-    group = np.unique(_keys(real), return_inverse=True)[1]
-    return np.sqrt((np.bincount(group, e) ** 2).sum())
 
 
 def copies(training: pa.Table, rows: pa.Table, columns: Sequence[Column]) -> float:

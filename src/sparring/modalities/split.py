@@ -1,4 +1,7 @@
-"""Train, validation and test parts by content hash: the same item always falls on the same side, in every run and every order."""
+"""Train, validation and test parts by content hash: the same item always falls on the same side, in every run and every order.
+
+Equal items stay together, but for rows of tables, whose hashes tell them apart.
+"""
 
 import hashlib
 from typing import TYPE_CHECKING, Annotated

@@ -16,7 +16,7 @@ from sparring.base.errors import UserError, nearest
 from sparring.modalities.table_codings import NUMBERS, Coding, Derived, Listed, Measured
 from sparring.modalities.table_columns import Column
 from sparring.modalities.table_dates import parse_dates
-from sparring.modalities.table_types import arrow_type, as_text, kind_of
+from sparring.modalities.table_types import as_text, constant_type, kind_of
 
 SIGNS = {"=": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 SIGN = re.compile(r"[!<>=]=|[<>=]")
@@ -39,8 +39,7 @@ class Condition:
     @cached_property
     def kind(self) -> str:
         """That of the column's values: a constant number is a number."""
-        of = arrow_type(self.column.type)
-        return kind_of(of.value_type if pa.types.is_dictionary(of) else of) if self.column.kind == "constant" else self.column.kind
+        return kind_of(constant_type(self.column)) if self.column.kind == "constant" else self.column.kind
 
     @cached_property
     def value(self) -> str | bool | int | float:
@@ -75,7 +74,7 @@ class Condition:
         if not self.text:
             return missing if self.sign == "=" else ~missing
         if self.kind not in (*NUMBERS, "boolean"):
-            return pc.equal(array, self.text).fill_null(False).to_numpy(zero_copy_only=False) == (self.sign == "=")
+            return pc.equal(array.cast(pa.string()), self.text).fill_null(False).to_numpy(zero_copy_only=False) == (self.sign == "=")
         plain = array.cast(pa.int64()) if self.kind == "date" else array
         given = plain.fill_null(False if self.kind == "boolean" else 0).to_numpy(zero_copy_only=False)
         return np.where(missing, self.sign == "!=", SIGNS[self.sign](given, self.value))
@@ -222,7 +221,7 @@ def as_spelt(conditions: tuple[Condition, ...], codings: Sequence[Coding]) -> tu
     for condition in conditions:
         coding = by_name.get(condition.column.name)
         if condition.text and coding is not None and condition.kind not in (*NUMBERS, "boolean"):
-            words = (coding.listed if isinstance(coding, Derived) else coding).values.drop_null().to_pylist()
+            words = (coding.listed if isinstance(coding, Derived) else coding).values.drop_null().cast(pa.string()).to_pylist()
             spelt = [word for word in words if word.strip() == condition.text]
             if condition.text not in words and len(spelt) == 1:
                 condition = replace(condition, text=spelt[0])

@@ -137,7 +137,8 @@ class Digest:
         found = find(self.name, self.column(), text=False, told=told)
         if found.column is None:
             return found
-        column = found.column.model_copy(update={"type": str(self.kind), "categories": None if self._listed is None else tuple(self._listed)})
+        listed = tuple(self._listed) if self._listed is not None and found.column.kind in ("category", "boolean", "constant") else None
+        column = found.column.model_copy(update={"type": str(self.kind), "categories": listed})
         if not self.whole:
             if column.kind in ("category", "boolean") or (column.kind == "date" and not pa.types.is_temporal(self.type)):
                 return Found(None, None, self._too_many("values"))

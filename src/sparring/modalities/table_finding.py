@@ -38,7 +38,10 @@ def find(name: str, column: pa.ChunkedArray, *, text: bool, told: Told | None = 
         if missing and not pa.types.is_nested(kind) and not is_binary(kind):
             column = pc.if_else(pa.array(stand_for_missing(column.cast(pa.string()), missing)), pa.scalar(None, column.type), column)
         found = _of_values(name, column, told, str(kind))
-    return found if found.column is None else replace(found, column=found.column.model_copy(update={"absent": missing, "categories": categories}))
+    if found.column is None:
+        return found
+    listed = categories if found.column.kind in ("category", "boolean", "constant") else None      # numbers and dates are made that no list has
+    return replace(found, column=found.column.model_copy(update={"absent": missing, "categories": listed}))
 
 
 def _of_values(name: str, column: pa.ChunkedArray, told: Told | None, kind: str) -> Found:

@@ -22,7 +22,7 @@ from sparring.modalities.table_found import NOTHING, Found
 from sparring.modalities.table_frames import read_frame
 from sparring.modalities.table_pieces import pieces
 from sparring.modalities.table_raw import Raw
-from sparring.modalities.table_types import arrow_type, as_text
+from sparring.modalities.table_types import as_text, constant_type
 
 if TYPE_CHECKING:
     from sparring.modalities.tables import TableCodec
@@ -241,7 +241,7 @@ def like(column: Column, raw: Raw) -> tuple[pa.Array, list[str]]:
     """The values of a column that is to be like a known one."""
     given = raw.table.column(column.name)
     if column.kind == "constant":
-        array = pa.array([column.value], pa.string()).cast(_constant_type(column)).take(pa.array(np.zeros(len(given), np.int64)))
+        array = pa.array([column.value], pa.string()).cast(constant_type(column)).take(pa.array(np.zeros(len(given), np.int64)))
         same = given.drop_null().cast(pa.string()).unique().to_pylist() if not pa.types.is_nested(given.type) else []
         written = as_text(pa.table([array.slice(0, 1)], names=[column.name]), (column,)).column(0)[0].as_py()
         return array, [] if set(same) <= {column.value, written} else [f"column {column.name} was always {written} in training and is not here"]
@@ -250,16 +250,6 @@ def like(column: Column, raw: Raw) -> tuple[pa.Array, list[str]]:
     if found.values is None and found.dropped != NOTHING:
         raise UserError(f"column {column.name} cannot be {column.kind}, as it was in training: {found.dropped}")
     return pa.nulls(len(given), _modelled(column)) if found.values is None else found.values.cast(_modelled(column)), [*found.problems]
-
-
-def _constant_type(column: Column) -> pa.DataType:
-    """Of what a constant column has in `TableSource.table`, by how it is written in the file."""
-    kind = arrow_type(column.type)
-    if pa.types.is_integer(kind) or pa.types.is_duration(kind):
-        return pa.int64()
-    if column.format or pa.types.is_temporal(kind):
-        return pa.timestamp("us")
-    return pa.bool_() if pa.types.is_boolean(kind) else pa.float64() if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else pa.string()
 
 
 def _modelled(column: Column) -> pa.DataType:

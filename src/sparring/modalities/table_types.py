@@ -32,6 +32,18 @@ def arrow_type(text: str) -> pa.DataType:
     return pa.string()
 
 
+def constant_type(column: Column) -> pa.DataType:
+    """Of what a constant column has in `TableSource.table`, by how it is written in the file."""
+    kind = arrow_type(column.type)
+    if pa.types.is_integer(kind) or pa.types.is_duration(kind):
+        return pa.int64()
+    if column.format or pa.types.is_temporal(kind):
+        return pa.timestamp("us")
+    if pa.types.is_boolean(kind) or column.words:
+        return pa.bool_()
+    return pa.float64() if pa.types.is_floating(kind) or pa.types.is_decimal(kind) else pa.string()
+
+
 def kind_of(values: pa.DataType) -> str:
     """What a column of such values is where it is not a constant; constant for words."""
     if pa.types.is_boolean(values):

@@ -109,7 +109,8 @@ def stand_for_missing(words: pa.Array | pa.ChunkedArray, missing: tuple[str, ...
     if not plain:
         return same
     number = pc.and_(pc.match_substring_regex(words, REAL), pc.invert(pc.match_substring_regex(words, CODES)))
-    return same | pc.is_in(pc.if_else(number, words, None).cast(pa.float64()), pa.array(plain)).fill_null(False).to_numpy(zero_copy_only=False)
+    bare = pc.replace_substring_regex(pc.if_else(number, words, None), r"^\+|\.$", "")
+    return same | pc.is_in(bare.cast(pa.float64()), pa.array(plain)).fill_null(False).to_numpy(zero_copy_only=False)
 
 
 # ---- the kinds

@@ -57,6 +57,8 @@ def transform(
     if tile is None:
         tile = max(256, 2 * game.multiple, *(-(-side // game.multiple) * game.multiple for side in learnt or ()))
 
+    weights = (run.checkpoint / "weights.safetensors").stat()
+
     def apply(x: Tensor) -> Tensor:
         between()
         return network.apply(x)
@@ -64,7 +66,7 @@ def transform(
     done = transform_files(
         apply, given, out, channels_in=network.channels_in, channels_out=network.channels_out, scale=game.scale, reach=game.reach,
         multiple=game.multiple, mask=mask, tile=tile, display=display, read=network.read, written=network.written,
-        by=f"{run.path.resolve()} {run.checkpoint.name} {network.direction or ''}", learnt=learnt,
+        by=f"{run.path.resolve()} {run.checkpoint.name} {weights.st_mtime_ns} {network.direction or ''} {tile}", learnt=learnt,
     )  # fmt: skip
     told = {"direction": network.direction} if network.direction else {}
     return {"run": str(run.path), "out": str(out), "scale": game.scale, **told, **done}

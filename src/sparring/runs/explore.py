@@ -196,7 +196,7 @@ def project(
     if source.kind != "images":
         raise UserError(f"{data} holds {source.kind}: give a picture, or a folder of them")
     n, names = min(len(source), PROJECTED), run.codec.space.labels
-    if label is None and source.labels is not None and set(source.classes) <= set(names):
+    if label is None and run.game.conditional and source.labels is not None and set(source.classes) <= set(names):
         label = [source.classes[i] for i in source.labels[:n]]
     x = run.codec.expand({"x": run.codec.encode(without_labels(source), np.arange(n))["x"]})["x"]
     y = None if label is None else run.conditions(n, label)
@@ -290,14 +290,16 @@ def log_odds(scores: Tensor) -> Tensor:
 
 def load_directions(folder: Path, run: Run) -> list[Direction]:
     """What `directions` wrote, of this run or of another with latents of the same shape. UserError where there is nothing that fits."""
-    file, which = folder / "directions.safetensors", space.best_space(run.game)
+    file = folder / "directions.safetensors"
     if not file.exists():
         raise UserError(f"there are no directions in {folder}: make some with `sparring explore {run.path} directions`")
-    shape = space.latents(run.game, run.game.noise(1, 0), run.conditions(1, None, seed=0), which).shape[1:]
-    found = [Direction(name, which, vector) for name, vector in read_tensors(file).items()]
-    if any(d.vector.shape != shape for d in found):
-        raise UserError(f"the directions in {folder} are of another model: their shape is {tuple(found[0].vector.shape)}, not {tuple(shape)}")
-    return found
+    vectors, y = read_tensors(file), run.conditions(1, None, seed=0)
+    for which in ("w", "z") if space.best_space(run.game) == "w" else ("z",):
+        shape = space.latents(run.game, run.game.noise(1, 0), y, which).shape[1:]
+        if all(vector.shape == shape for vector in vectors.values()):
+            return [Direction(name, which, vector) for name, vector in vectors.items()]
+    given = tuple(next(iter(vectors.values())).shape)
+    raise UserError(f"the directions in {folder} are of another model: their shape is {given}, not {tuple(shape)}")
 
 
 # ---- what one command shows of a run

@@ -56,6 +56,7 @@ class Origins:
 
     def __init__(self, run: Run, projected: dict[str, Projected]):
         self.run, self.projected = run, projected
+        self._of_labels: dict[int, Tensor] = {}
 
     @cached_property
     def directions(self) -> list[Direction]:
@@ -108,17 +109,23 @@ class Origins:
             if which == "z":
                 raise UserError(f"{origin.seed} was projected into styles, which no noise gives: leave the space z out")
             found = Latents(space.latents(game, found.values, found.y, "w"), "w", found.y)
-        return self._truncated(found, wish.truncation)
+        return self._truncated(found, wish.truncation, None if isinstance(origin.seed, str) else found.y)
 
-    def _truncated(self, latents: Latents, psi: float | None) -> Latents:
+    def _truncated(self, latents: Latents, psi: float | None, y: Tensor | None) -> Latents:
+        """y: the labels that they were asked for; None for projected pictures, which nobody named."""
         if latents.which == "z" or psi is None:
             return latents
-        middle = self._centre if latents.y is None or latents.y.ndim > 1 else space.centres(self.run.game, latents.y)
+        middle = self._centre if y is None or y.ndim > 1 else torch.stack([self._centre_of(int(label)) for label in y])
         return replace(latents, values=torch.lerp(middle, latents.values, psi))
 
     @cached_property
     def _centre(self) -> Tensor:
         return space.centres(self.run.game, None)
+
+    def _centre_of(self, label: int) -> Tensor:
+        if label not in self._of_labels:
+            self._of_labels[label] = space.centres(self.run.game, torch.tensor([label]))[0]
+        return self._of_labels[label]
 
     def drawn(self, wish: wishes.Sample) -> Latents:
         """Of the items of one seed."""
@@ -127,7 +134,7 @@ class Origins:
         y = run.conditions(wish.n, label, wish.where, wish.seed)
         with torch.no_grad():
             values = space.latents(run.game, run.game.noise(wish.n, wish.seed, wish.start), y, which)
-        return self._truncated(Latents(values, which, y), wish.truncation)
+        return self._truncated(Latents(values, which, y), wish.truncation, y)
 
     # ---- steered
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,26 @@ def environment() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def being_filled(name: str) -> bool:
+    """Whether a process that lives is at work on an entry of the cache (`files.new_folder`)."""
+    found = re.fullmatch(r"\..+\.(\d+)\.(tmp|old)", name)
+    if not found:
+        return False
+    try:
+        os.kill(int(found[1]), 0)                                              # asks, and sends nothing
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def cache_contents(clear: bool = False) -> dict[str, Any]:
     """The cache's entries; `clear` removes them."""
     entries = files.cache_entries()
     if clear:
         for room in filter(Path.is_dir, files.cache().iterdir()):
-            for entry in room.iterdir():                                       # also what a process that was killed left there
+            for entry in filter(lambda entry: not being_filled(entry.name), room.iterdir()):   # also what a process that was killed left there
                 shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
     return {
         "cache": str(files.cache()), "bytes": sum(size for _, size, _ in entries), "limit": files.CACHE_BYTES, "cleared": clear,

@@ -316,14 +316,15 @@ class Run:
         return {"run": str(self.path), "data": held.text, "checkpoint": self.checkpoint.name, **document, "skill": mean_skill(document["metrics"])}
 
     def keep(self, measured: dict[str, Any]) -> None:
-        """Adds a measurement on the run's own data to measure.json, which the report and the card show. One of another checkpoint takes its place."""
+        """Adds metrics that were not measured yet, on the run's own data, to measure.json, which the report and the card show. A measurement of
+        another checkpoint takes its place."""
         from sparring.base.files import read_json, write_json
 
         file = self.path / "measure.json"
         with self.folder.lock:
             saved = read_json(file) if file.exists() else {}
             if saved.get("checkpoint") == measured["checkpoint"]:
-                metrics = saved["metrics"] | measured["metrics"]
+                metrics = measured["metrics"] | saved["metrics"]
                 skipped = {name: why for name, why in (saved["skipped"] | measured["skipped"]).items() if name not in metrics}
                 measured = saved | {"metrics": metrics, "skipped": skipped, "skill": mean_skill(metrics)}
             write_json(file, measured)

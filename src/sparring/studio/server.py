@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
 
 from sparring import __version__, service
 from sparring.base.errors import UserError, WorkError
@@ -29,6 +30,26 @@ POLICY = (
 )
 
 
+class Careful:
+    """ASGI middleware: headers that keep a page to itself. Not one of FastAPI's own, behind which no request learns that its page went away."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        async def answer(message):
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("Content-Security-Policy", POLICY)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+                if scope["path"].startswith("/assets/"):
+                    headers["Cache-Control"] = "public, max-age=31536000, immutable"        # their names hold their hashes
+            await send(message)
+
+        await self.app(scope, receive, answer if scope["type"] == "http" else send)
+
+
 def create(
     *, runs: Path = Path("runs"), allowed: tuple[Path, ...] = (), hosts: tuple[str, ...] | None = LOOPBACK, token: str | None = None
 ) -> Guard:
@@ -45,15 +66,7 @@ def create(
     # /openapi.json describes it; the pages that FastAPI would make of that load scripts from elsewhere, which the policy forbids
     app = FastAPI(title="Sparring studio", version=__version__, lifespan=living, docs_url=None, redoc_url=None)
 
-    @app.middleware("http")
-    async def careful(request, call_next):
-        response = await call_next(request)
-        response.headers.setdefault("Content-Security-Policy", POLICY)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        if request.url.path.startswith("/assets/"):
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"       # their names hold their hashes
-        return response
+    app.add_middleware(Careful)
 
     @app.exception_handler(UserError)
     def wrong(request, error: UserError) -> JSONResponse:
