@@ -337,7 +337,7 @@ def test_a_large_collection_is_decoded_once(tmp_path, counted, monkeypatch):
     shutil.rmtree(cache() / "images")
     monkeypatch.setattr(workers, "MANY", 1)
     monkeypatch.setattr(image_survey, "SAMPLE", 4)
-    monkeypatch.setattr(workers, "_results", lambda function, chunks, arguments: (function(c, *arguments) for c in chunks))
+    monkeypatch.setattr(workers, "_results", lambda function, chunks, arguments, many: (function(c, *arguments) for c in chunks))
     counted.update(pixels_of=0)
     once = PictureFiles(tmp_path)
     assert (fit(once, Images()).encode(once)["x"] == wanted["auto"]).all() and counted["pixels_of"] == 0
