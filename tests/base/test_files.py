@@ -29,8 +29,11 @@ def test_the_entry_that_was_not_used_the_longest_goes(room):
     assert files.trim_cache(size) == size and [entry.name for entry in room.iterdir()] == ["middle"], "what is used again is new"
 
 
-def test_clearing_removes_what_a_killed_process_left_too(room):
-    (room / ".half.123.tmp").mkdir()
-    (room / ".half.123.tmp" / "pixels.npy").write_bytes(bytes(10))
+def test_clearing_removes_what_a_killed_process_left_and_not_what_is_being_filled(room):
+    for name, when in ((".half.123.tmp", 10**9), (".now.456.tmp", None)):
+        (room / name).mkdir()
+        (room / name / "pixels.npy").write_bytes(bytes(10))
+        for path in (room / name / "pixels.npy", room / name):
+            os.utime(path, None if when is None else (when, when))
     assert len(cache_contents()["entries"]) == 3
-    assert cache_contents(clear=True)["cleared"] and not [*room.iterdir()]
+    assert cache_contents(clear=True)["cleared"] and [entry.name for entry in room.iterdir()] == [".now.456.tmp"]

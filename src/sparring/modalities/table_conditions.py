@@ -100,7 +100,8 @@ def read_conditions(asked: Mapping[str, object] | Iterable[str], columns: Sequen
 def _of_value(name: str, value: object, columns: Mapping[str, Column]) -> Condition:
     if name not in columns:
         raise UserError(f"there is no column {name!r}{nearest(name, columns)}")
-    text = "" if value is None or str(value) in ("nan", "NaT", "<NA>") else str(value)
+    missing = value is None or (not isinstance(value, str) and str(value) in ("nan", "NaT", "<NA>"))
+    text = "" if missing else str(value)
     if isinstance(value, (bool, np.bool_)) and Condition(columns[name], "=", text).kind == "boolean":
         text = (columns[name].words or ("false", "true"))[bool(value)]
     return _checked(Condition(columns[name], "=", text))

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from sparring.base.errors import UserError
+from sparring.base.files import hash_bytes
 from sparring.games.capabilities import Restores, Transforms, Translates
 from sparring.modalities.pairs import GivenLabels
 from sparring.networks.translators import InstanceNorm
@@ -66,7 +67,7 @@ def transform(
     done = transform_files(
         apply, given, out, channels_in=network.channels_in, channels_out=network.channels_out, scale=game.scale, reach=game.reach,
         multiple=game.multiple, mask=mask, tile=tile, display=display, read=network.read, written=network.written,
-        by=f"{run.path.resolve()} {run.checkpoint.name} {weights.st_mtime_ns} {network.direction or ''} {tile}", learnt=learnt,
+        by=hash_bytes(f"{run.path.resolve()} {run.checkpoint.name} {weights.st_mtime_ns} {network.direction or ''} {tile}".encode()), learnt=learnt,
     )  # fmt: skip
     told = {"direction": network.direction} if network.direction else {}
     return {"run": str(run.path), "out": str(out), "scale": game.scale, **told, **done}

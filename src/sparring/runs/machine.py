@@ -2,8 +2,8 @@
 
 import importlib.util
 import os
-import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +45,12 @@ def environment() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def being_filled(name: str) -> bool:
-    """Whether a process that lives is at work on an entry of the cache (`files.new_folder`)."""
-    found = re.fullmatch(r"\..+\.(\d+)\.(tmp|old)", name)
-    if not found:
+def being_filled(entry: Path) -> bool:
+    """Whether a process may be at work on an entry of the cache (`files.new_folder`): a hidden one in which something changed in the last hour."""
+    if not entry.name.startswith("."):
         return False
-    try:
-        os.kill(int(found[1]), 0)                                              # asks, and sends nothing
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    changed = max(path.stat().st_mtime for path in (entry, *entry.rglob("*")) if path.exists())
+    return time.time() - changed < 3600
 
 
 def cache_contents(clear: bool = False) -> dict[str, Any]:
@@ -64,8 +58,9 @@ def cache_contents(clear: bool = False) -> dict[str, Any]:
     entries = files.cache_entries()
     if clear:
         for room in filter(Path.is_dir, files.cache().iterdir()):
-            for entry in filter(lambda entry: not being_filled(entry.name), room.iterdir()):   # also what a process that was killed left there
-                shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+            for entry in room.iterdir():                                       # also what a process that was killed left there
+                if not being_filled(entry):
+                    shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
     return {
         "cache": str(files.cache()), "bytes": sum(size for _, size, _ in entries), "limit": files.CACHE_BYTES, "cleared": clear,
         "entries": [{"name": f"{e.parent.name}/{e.name}", "bytes": size} for e, size, _ in entries],
